@@ -1,0 +1,1 @@
+"""Policy, decision core and truth log of the emulated censor; pure."""

@@ -1,0 +1,1 @@
+"""Composition root: clocks, networks and servers are made here, one module per command."""

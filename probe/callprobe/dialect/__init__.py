@@ -1,0 +1,1 @@
+"""The looks of applications: first packets, framing, media profile; pure."""

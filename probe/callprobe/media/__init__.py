@@ -1,0 +1,1 @@
+"""Flow machines, schedules and packet records; pure."""

@@ -1,0 +1,97 @@
+"""What probe and responder say to each other over HTTP about one session. Ports only, no address.
+
+The client uses the host of the URL it was given, and for UDP the port ``url_port + (port - base_port)`` when
+``base_port`` is given (so a relay that forwards N consecutive ports one to one can stand in between), else
+``port`` as it stands.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from callprobe.dialect.contract import CallMedium
+
+SESSIONS_PATH = "/v1/sessions"
+"""POST opens; ``/{session_id}/record`` GET hands over the receive record; DELETE ends."""
+WHIP_PATH = "/v1/whip"
+"""``/{session_id}``: POST an SDP offer (RFC 9725), DELETE ends the call."""
+
+
+class FlowRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One flow that the probe wants to run."""
+
+    dialect: str
+    """Registered look; for a control ``random:<look whose shape it mirrors>``; ``open`` for the UDP echo."""
+    medium: CallMedium
+    media_duration_s: float
+    schedule_seed: int
+    """Both ends draw the same schedule from it."""
+
+
+class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the probe asks for."""
+
+    software_version: str
+    flows: tuple[FlowRequest, ...]
+    whip: bool = False
+
+
+class FlowGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One granted flow, in the order of the request."""
+
+    flow_id: int
+    key: bytes
+    """32 bytes (base64 in JSON)."""
+
+
+class SessionGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the responder grants."""
+
+    session_id: str
+    responder_id: str
+    responder_network: str
+    responder_kind: str
+    base_port: int | None
+    """The responder's own TCP port when UDP ports are to be taken relative to the URL's port."""
+    ports: tuple[int, ...]
+    """UDP ports; the probe draws one at random for each flow."""
+    max_media_duration_s: float
+    flows: tuple[FlowGrant, ...]
+
+
+class FlowView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the responder sent and received of one flow. Columns of equal length, times relative.
+
+    Times are microseconds since the responder's own start of the session (monotonic); they carry no wall
+    clock and serve only for differences.
+    """
+
+    flow_id: int
+    first_control_us: int | None
+    """Arrival of the first set-up datagram, null when none arrived."""
+    control_received: int
+    control_answered: int
+    received_sequence: tuple[int, ...]
+    """Schedule sequence numbers of media in order of arrival, duplicates included."""
+    received_us: tuple[int, ...]
+    sent_sequence: tuple[int, ...]
+    sent_us: tuple[int, ...]
+
+
+class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The responder's half of a session."""
+
+    session_id: str
+    kernel_timestamps: bool
+    network_asn: str = "AS0"
+    """Network of the measured UDP path as the responder saw it (its own prefix table)."""
+    network_cc: str = "ZZ"
+    network_name: str = ""
+    ip_version: Literal["ipv4", "ipv6"] = "ipv4"
+    flows: tuple[FlowView, ...]
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why the responder did not grant, one sentence."""
+
+    error: str

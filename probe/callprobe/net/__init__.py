@@ -1,0 +1,1 @@
+"""Own sockets and clock reads; the drivers that run flow machines."""

@@ -1,0 +1,1 @@
+"""Captures; the only place that imports scapy."""

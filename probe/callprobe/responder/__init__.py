@@ -1,0 +1,1 @@
+"""The far end: sessions, answers in every dialect, reflector, WHIP peer, limits."""

@@ -1,0 +1,1 @@
+"""One run of the probe: session with the responder, numbered phases, progress."""

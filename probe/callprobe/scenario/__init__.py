@@ -1,0 +1,1 @@
+"""Scenario files: model, loading, catalogue; pure apart from reading the file."""

@@ -1,0 +1,1 @@
+"""The way of a measurement to the collector: outbox and client."""

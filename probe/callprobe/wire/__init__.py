@@ -1,0 +1,1 @@
+"""Wire formats by their RFCs; pure, for hostile bytes."""

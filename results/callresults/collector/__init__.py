@@ -1,0 +1,1 @@
+"""The collector: receives, verifies, deduplicates, stores, publishes."""

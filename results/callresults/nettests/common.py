@@ -1,0 +1,55 @@
+"""Keys that every nettest of this project shares."""
+
+from typing import Literal
+
+import msgspec
+
+from callresults.observation import Stage
+from callresults.verdict import Verdict
+
+Arm = Literal["shaped", "webrtc", "fallback", "control", "aa", "service", "domestic", "neutral"]
+Medium = Literal["voice", "video", "messaging"]
+AccessType = Literal["wired", "home-wifi", "phone-hotspot", "mobile-modem", "other"]
+IpVersion = Literal["ipv4", "ipv6"]
+
+
+class LocalConditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the probe's own machine did to the measurement."""
+
+    kernel_timestamps: bool
+    """Whether arrival times are the kernel's (SO_TIMESTAMPNS) rather than the process's."""
+    local_drops_packets: int = 0
+    """Packets dropped by the own socket buffer or failing send; never counted as network loss."""
+    send_late_ms_p50: float | None = None
+    send_late_ms_p99: float | None = None
+    """Lateness of sends against their absolute deadlines."""
+    load_1m: float | None = None
+    """Run queue average over one minute, per core."""
+
+
+class CommonKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every arm says of itself."""
+
+    scenario_id: str
+    scenario_digest: str
+    """SHA-256 of the scenario file, hex."""
+    service: str
+    """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service."""
+    medium: Medium
+    arm: Arm
+    pair_id: str
+    """Joins the arms that ran beside each other."""
+    session_id: str | None
+    """The responder's session, where there was one."""
+    probe_id: str
+    """Random pseudonym per (probe, network)."""
+    access_type: AccessType = "other"
+    ip_version: IpVersion = "ipv4"
+    stages: tuple[Stage, ...]
+    """The ladder, in order."""
+    valid: bool = True
+    void_reason: str | None = None
+    """Why the measurement must not be used; it is kept and counted all the same."""
+    local: LocalConditions | None = None
+    verdict: Verdict | None = None
+    """Only in the non-control record of a pair."""

@@ -1,0 +1,1 @@
+"""Durable storage of measurements and the published columns."""
