@@ -24,4 +24,4 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     n_packets: int = 0
     """Packets (sent, both directions) that the comparison rests on."""
     smallest_effect_ratio: float | None = None
-    """Smallest extra loss that this many packets could have shown with 80 % power; null where not computed."""
+    """Smallest extra loss that this many packets could show with 80 % power; null where not computed."""

@@ -1,7 +1,7 @@
 """What a dialect is: the bytes of one application's call, in both roles, and nothing else.
 
-Pure: bytes in, bytes out; what looks random is derived from the flow's key, so a test can repeat it. A dialect
-cites the capture it follows; the censor's matchers share no constant and no code with it.
+Pure: bytes in, bytes out; what looks random is derived from the flow's key, so a test can repeat it. A
+dialect cites the capture it follows; the censor's matchers share no constant and no code with it.
 """
 
 import hashlib
@@ -89,8 +89,10 @@ class Dialect(Protocol):
     capture_date: str | None
     """ISO date of the capture it follows."""
     setup: SetupStage
+    keepalive_first_ns: int | None
+    """Delay of the first keepalive after the set-up's answer, or None for no keepalives."""
     keepalive_ns: int | None
-    """Interval of keepalives once the set-up is answered, or None."""
+    """Interval of the further keepalives, or None."""
 
     def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
         """Return the media packets of one direction, a pure function of its arguments."""
