@@ -49,6 +49,10 @@ class FlowGroup(Protocol):
         """Datagrams that the own machine dropped for flow ``index`` (SO_RXQ_OVFL, failing sends)."""
         ...
 
+    def send_lateness_ns(self, index: int) -> list[int]:
+        """Return how late each scheduled datagram of flow ``index`` left, nanoseconds after its deadline."""
+        ...
+
     async def run(self, until_ns: int) -> None:
         """Run all machines until ``until_ns`` or until every one is finished."""
         ...
