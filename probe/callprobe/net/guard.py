@@ -70,7 +70,7 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=256)  # asked for every datagram
 def literal_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return ``host`` as an address, IPv4-mapped ones (RFC 4291 section 2.5.5.2) unmapped; None for a name."""
+    """Return ``host`` as an address, an IPv4-mapped one (RFC 4291, 2.5.5.2) unmapped; None for a name."""
     try:
         address = ip_address(host)
     except ValueError:
