@@ -120,7 +120,7 @@ def _check_head(raw: dict[str, Any], path: Path) -> None:
     schema = raw.pop("schema", None)
     if schema != SCHEMA or isinstance(schema, bool):
         raise ScenarioError(_complaint(path, "schema", "missing" if schema is None else f"is {schema!r}"))
-    if raw.get("kind") not in {"call", "service"}:
+    if raw.get("kind") not in ("call", "service"):
         raise ScenarioError(_complaint(path, "kind", f"is {raw['kind']!r}" if "kind" in raw else "missing"))
     for key in _SET_BY_LOADING:
         if key in raw:
