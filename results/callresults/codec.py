@@ -42,6 +42,10 @@ def decode(data: bytes) -> Measurement:
         raise InvalidMeasurementError(f"not a measurement: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidMeasurementError(f"not JSON: {error}") from error
-    if canonical_bytes(measurement) != data:
+    try:
+        canonical = canonical_bytes(measurement)
+    except rfc8785.CanonicalizationError as error:
+        raise InvalidMeasurementError(f"not canonical: {error}") from error
+    if canonical != data:
         raise InvalidMeasurementError("not canonical: the bytes differ from their RFC 8785 form")
     return measurement
