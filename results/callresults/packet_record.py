@@ -1,7 +1,8 @@
 """The full per-packet record of one flow as text: columns, zigzag varint deltas, zlib, base64.
 
 The layout is in ``results/spec/packet-record.md``. Stamps are whole microseconds; at that resolution the
-round trip is lossless. What a volunteer or a responder hands over is hostile: ``decode`` raises one exception.
+round trip is lossless. What a volunteer or a responder hands over is hostile: ``decode`` raises one
+exception.
 """
 
 import base64
