@@ -10,13 +10,17 @@ from callresults.failure import Failure
 from helpers.servers import asynctest
 
 
+async def prompt() -> str:
+    return "value"
+
+
 async def failing() -> None:
     raise ConnectionRefusedError(errno.ECONNREFUSED, "Connect call failed ('192.0.2.1', 443)")
 
 
 @asynctest
 async def test_what_comes_in_time_is_returned():
-    assert await by(now_ns() + 10**9, asyncio.sleep(0, "value")) == "value"
+    assert await by(now_ns() + 10**9, prompt()) == "value"
 
 
 @asynctest
