@@ -9,7 +9,7 @@ PROJECTS := pyproject.toml probe/pyproject.toml results/pyproject.toml analysis/
 SOURCES := probe results analysis tests
 WORKERS ?= 2
 
-.PHONY: help setup system-deps demo test lint format types imports bench clean schema
+.PHONY: help setup system-deps demo test lint format types imports bench schema clean
 
 help: ## list the targets
 	@awk -F ' *## ' '/^[a-z-]+:.*## /{split($$1, name, ":"); printf "  %-12s %s\n", name[1], $$2}' $(MAKEFILE_LIST)
