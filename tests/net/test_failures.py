@@ -28,6 +28,7 @@ def verification_error(code: int) -> ssl.SSLCertVerificationError:
         (TimeoutError(), Failure.GENERIC_TIMEOUT),
         (OSError(errno.ETIMEDOUT, ""), Failure.GENERIC_TIMEOUT),
         (PermissionError(errno.EPERM, ""), Failure.LOCAL_SEND_ERROR),
+        (OSError(errno.ENODEV, ""), Failure.LOCAL_SEND_ERROR),
         (OSError(errno.ENOTTY, ""), Failure.UNKNOWN),
         (OSError(), Failure.UNKNOWN),
         (socket.gaierror(socket.EAI_NONAME, ""), Failure.DNS_NXDOMAIN),

@@ -23,6 +23,7 @@ _BY_ERRNO: Final = {
     errno.EPERM: Failure.LOCAL_SEND_ERROR,
     errno.EACCES: Failure.LOCAL_SEND_ERROR,
     errno.EADDRNOTAVAIL: Failure.LOCAL_SEND_ERROR,
+    errno.ENODEV: Failure.LOCAL_SEND_ERROR,
     errno.EMFILE: Failure.LOCAL_SEND_ERROR,
     errno.ENFILE: Failure.LOCAL_SEND_ERROR,
     errno.ENOBUFS: Failure.LOCAL_SEND_ERROR,
