@@ -1,0 +1,78 @@
+"""Paired blocks: what target and controls lost in the same second and direction."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from callresults.nettests.call import CallKeys, Second
+from callresults.rules.permutation import Block
+
+MAX_BLOCKS_PER_DIRECTION: Final = 60
+"""Longer series are compared in blocks of several seconds each."""
+
+
+class PairedBlocks(NamedTuple):
+    """Blocks of a target and its controls, and how many packets an arm sent in one on average."""
+
+    blocks: list[Block]
+    packets_per_block: float
+
+
+class _Count(NamedTuple):
+    sent: int | None
+    received: int | None
+
+
+class _Block(NamedTuple):
+    lost: Block
+    sent: int
+
+
+def paired_blocks(arms: Sequence[CallKeys]) -> PairedBlocks:
+    """Return the seconds that a target (the first) and its controls lived through, each direction a block.
+
+    A second whose received counts are unknown in any arm is left out. Where only the sent counts are
+    unknown, the arm that received most stands for what each sent: all follow one schedule.
+    """
+    n_seconds = min(len(arm.series) for arm in arms)
+    step = max(math.ceil(n_seconds / MAX_BLOCKS_PER_DIRECTION), 1)
+    seconds = list(zip(*(arm.series[:n_seconds] for arm in arms), strict=True))
+    found = [
+        *_merged([_block([_up(row) for row in rows]) for rows in seconds], step),
+        *_merged([_block([_down(row) for row in rows]) for rows in seconds], step),
+    ]
+    mean = sum(block.sent for block in found) / len(found) if found else 0.0
+    return PairedBlocks([block.lost for block in found], mean)
+
+
+def _up(second: Second) -> _Count:
+    return _Count(second.sent_up, second.received_up)
+
+
+def _down(second: Second) -> _Count:
+    return _Count(second.sent_down, second.received_down)
+
+
+def _block(counts: Sequence[_Count]) -> _Block | None:
+    """Return what the arms lost in a second, or None where a count is unknown or an arm sent nothing.
+
+    Losses of arms that sent more or less than the target are scaled to what the target sent.
+    """
+    received = [count.received for count in counts if count.received is not None]
+    known = [count.sent for count in counts if count.sent is not None]
+    if len(received) < len(counts):
+        return None
+    sent = known if len(known) == len(counts) else [max(received)] * len(counts)
+    if not all(sent):
+        return None
+    lost = (round(max(out - back, 0) * sent[0] / out) for out, back in zip(sent, received, strict=True))
+    return _Block(tuple(lost), sent[0])
+
+
+def _merged(seconds: Sequence[_Block | None], step: int) -> Iterator[_Block]:
+    """Yield the sums of each ``step`` seconds, seconds without a block left out."""
+    for start in range(0, len(seconds), step):
+        some = [block for block in seconds[start : start + step] if block is not None]
+        if some:
+            lost = tuple(map(sum, zip(*(block.lost for block in some), strict=True)))
+            yield _Block(lost, sum(block.sent for block in some))
