@@ -1,7 +1,7 @@
 """The ``service_reachability`` nettest: what a public endpoint of a service answers to anybody.
 
 A ladder per protocol: ``resolve`` (left out for a literal address), then ``tcp_connect``, then for https
-``tls_handshake`` and ``http_response``; or ``stun_binding``. Every rung has its own deadline, every failure is
+``tls_handshake`` and ``http_response``; or ``stun_binding``. Each rung has its own deadline, each failure is
 data, and the rungs above the first failing one are ``not_reached``.
 """
 
