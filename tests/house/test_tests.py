@@ -19,7 +19,6 @@ SKIPS = {
 }
 EXCUSED = {
     ("tests/conftest.py", "pytest.skip"): "the one place where an absent peer is reported",
-    ("tests/net/test_flows.py", "asyncio.sleep"): "what it waits for is that nothing comes",
     ("tests/rtc/test_call.py", "asyncio.sleep"): "the network changes in the middle of a call in real time",
 }
 """What is allowed, where, and why. The list may only shrink."""
