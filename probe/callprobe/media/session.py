@@ -33,7 +33,8 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     software_version: str
     flows: tuple[FlowRequest, ...]
-    whip: bool = False
+    whip_media_duration_s: float | None = None
+    """How long the media of a WebRTC call will last; null when none is wanted."""
 
 
 class FlowGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,3 +96,8 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Why the responder did not grant, one sentence."""
 
     error: str
+
+
+def down_seed(schedule_seed: int) -> int:
+    """Return the seed of the responder's own schedule, so that both directions differ."""
+    return schedule_seed ^ 0x5A5A5A5A

@@ -94,10 +94,12 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
-def serve(app: Starlette, listener: socket.socket, *, tls: Tls | None, ready: Callable[[str], None]) -> None:
-    """Serve ``app`` until SIGINT or SIGTERM, answering what is under way first.
+def server_for(
+    app: Starlette, listener: socket.socket, *, tls: Tls | None, ready: Callable[[str], None]
+) -> uvicorn.Server:
+    """Return a server whose ``serve(sockets=[listener])`` runs until SIGINT or SIGTERM.
 
-    ``ready`` is called with the URL once requests are answered.
+    It answers what is under way first. ``ready`` is called with the URL once requests are answered.
 
     Raises:
         ListenError: the certificate or its key cannot be used.
@@ -120,4 +122,9 @@ def serve(app: Starlette, listener: socket.socket, *, tls: Tls | None, ready: Ca
     except (OSError, ssl.SSLError) as error:
         raise ListenError(f"cannot use the certificate or key: {error}.") from error
     url = _url(listener, tls)
-    asyncio.run(_Server(config, lambda: ready(url)).serve(sockets=[listener]))
+    return _Server(config, lambda: ready(url))
+
+
+def serve(app: Starlette, listener: socket.socket, *, tls: Tls | None, ready: Callable[[str], None]) -> None:
+    """Serve ``app`` on a loop of its own until SIGINT or SIGTERM; see ``server_for``."""
+    asyncio.run(server_for(app, listener, tls=tls, ready=ready).serve(sockets=[listener]))

@@ -1,0 +1,56 @@
+"""``callprobe``: the command group. Commands are imported when they are called, so that each starts quickly."""
+
+import importlib
+from typing import Final
+
+import click
+
+from callprobe import __version__
+
+COMMANDS: Final = {
+    "onboard": "callprobe.cli.onboard:onboard_command",
+    "run": "callprobe.cli.run:run_command",
+    "list": "callprobe.cli.results:list_command",
+    "show": "callprobe.cli.results:show_command",
+    "export": "callprobe.cli.results:export_command",
+    "upload": "callprobe.cli.results:upload_command",
+    "scenarios": "callprobe.cli.scenarios:scenarios_command",
+    "pcap": "callprobe.cli.pcap:pcap_command",
+    "responder": "callprobe.cli.responder:responder_command",
+    "lab": "callprobe.cli.lab:lab_command",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use."""
+
+    def __init__(self, commands: dict[str, str], **attributes: object) -> None:
+        """Take ``commands``: names and ``module:attribute`` of the click commands."""
+        super().__init__(**attributes)  # type: ignore[arg-type]
+        self._lazy = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the way people use them."""
+        del ctx
+        return list(self._lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        del ctx
+        if cmd_name not in self._lazy:
+            return None
+        module, _, attribute = self._lazy[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{self._lazy[cmd_name]} is no command")
+        return command
+
+
+main = LazyGroup(
+    COMMANDS,
+    name="callprobe",
+    help="Measure whether this network lets people call each other.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+)
+main = click.version_option(__version__, prog_name="callprobe")(main)

@@ -1,0 +1,128 @@
+"""``callprobe responder serve``: the far end."""
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from callprobe.net import clock
+from callprobe.net.guard import Guard
+from callprobe.net.loop import StampedLoop
+from callprobe.responder.app import build_app
+from callprobe.responder.limits import Limits
+from callprobe.responder.networks import NetworkPrefix, NetworkTable
+from callprobe.responder.plane import Identity, ResponderPlane
+from callprobe.responder.server import PortsError, UdpPorts, bind_ports
+from callresults.collector.serve import ListenError, Tls, parse_listen, server_for
+
+WRONG_INPUT: Final = 2
+
+
+class WrongInputError(click.ClickException):
+    """One sentence about the input, and exit code 2."""
+
+    exit_code = WRONG_INPUT
+
+
+class ResponderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The config file of a responder (TOML)."""
+
+    responder_id: str = "responder"
+    """Name in the measurements."""
+    network: str = "AS0"
+    """AS number of the responder's own network."""
+    kind: str = "unknown"
+    """What kind of network: hosting, university, home …"""
+    ports: int = 4
+    """Consecutive UDP ports, the first of them the number of the TCP port."""
+    behind_proxy: bool = False
+    """True when the URL's port is a proxy's, so that UDP ports are not relative to it."""
+    limits: Limits = Limits()
+    networks: tuple[NetworkPrefix, ...] = ()
+    """Which network a prefix belongs to; what is not listed is AS0."""
+    tls_cert: str | None = None
+    tls_key: str | None = None
+
+
+@click.group(name="responder")
+def responder_command() -> None:
+    """Serve as the far end that probes call."""
+
+
+@responder_command.command(name="serve")
+@click.option("--listen", required=True, metavar="HOST:PORT", help="Where to listen; port 0 = any free run.")
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file.")
+def serve_command(listen: str, config: Path | None) -> None:
+    """Serve until interrupted; print {"url": …} once ready.
+
+    TCP on PORT, UDP on PORT and the ports after it. Plain HTTP is spoken on loopback only.
+    """
+    settings = _config(config)
+    tls = Tls(Path(settings.tls_cert), Path(settings.tls_key)) if settings.tls_cert and settings.tls_key else None
+    try:
+        host, port = parse_listen(listen)
+        if tls is None and not Guard(only_local=True).allows(host):
+            raise WrongInputError(
+                f"--listen: {host} is not loopback: give tls_cert and tls_key in --config, or 127.0.0.1"
+            )
+        if not Guard.from_environ(os.environ).allows(host):
+            raise WrongInputError(f"--listen: {host} is refused while CALLPROBE_ONLY_LOCAL is set")
+        with asyncio.Runner(loop_factory=StampedLoop) as runner:
+            runner.run(_serve(host, port, settings, tls))
+    except (ListenError, PortsError) as error:
+        raise WrongInputError(f"--listen: {error}") from error
+
+
+async def _serve(host: str, port: int, settings: ResponderConfig, tls: Tls | None) -> None:
+    listener, sockets = bind_ports(host, port, settings.ports)
+    base = listener.getsockname()[1]
+    now = clock.read_clocks()
+    plane = ResponderPlane(
+        Identity(settings.responder_id, settings.network, settings.kind),
+        base_port=None if settings.behind_proxy else base,
+        ports=tuple(base + index for index in range(settings.ports)),
+        entropy=secrets.token_bytes,
+        utc_offset_ns=now.offset_ns,
+        limits=settings.limits,
+        networks=_table(settings),
+        kernel_timestamps=sys.platform == "linux",
+    )
+    ports = UdpPorts(plane, sockets)
+    app = build_app(plane, now_ns=clock.now_ns, draw_port=ports.draw_port, calls=ports.calls)
+    server = server_for(app, listener, tls=tls, ready=lambda url: _announce(url, settings.ports))
+    ports.start()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await ports.stop()
+
+
+def _announce(url: str, ports: int) -> None:
+    click.echo(json.dumps({"url": url, "ports": ports}))
+
+
+def _table(settings: ResponderConfig) -> NetworkTable:
+    try:
+        return NetworkTable(settings.networks)
+    except ValueError as error:
+        raise WrongInputError(f"--config: networks.prefix: {error}") from error
+
+
+def _config(path: Path | None) -> ResponderConfig:
+    if path is None:
+        return ResponderConfig()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ResponderConfig)
+    except OSError as error:
+        raise WrongInputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongInputError(f"{path}: is not TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise WrongInputError(f"{path}: {error}") from error

@@ -1,0 +1,101 @@
+"""The responder's end of one call-shaped flow: answers, its own media, and the receive record.
+
+Pure. It answers control datagrams of its dialect, sends the agreed schedule in the other direction, and
+writes down every arrival; whether a datagram may leave at all is the business of the plane above it.
+"""
+
+from typing import Final
+
+from callprobe.dialect.contract import Dialect, FlowKeys, Heard, Schedule
+from callprobe.media.flow import Address
+from callprobe.media.sequence import extend
+from callprobe.media.session import FlowView
+
+MEDIA_WAIT_NS: Final = 2_000_000_000
+"""After the first answer the far end starts its media even when none has arrived, so that a path which is cut in
+one direction only shows as that."""
+
+
+class Answerer:
+    """One granted flow at the responder. ``start_ns`` is the session's start, the origin of the record."""
+
+    def __init__(
+        self, flow_id: int, dialect: Dialect, keys: FlowKeys, schedule: Schedule, *, start_ns: int
+    ) -> None:
+        """Prepare a flow; it belongs to no source address until the first datagram binds it."""
+        self.flow_id = flow_id
+        self.dialect = dialect
+        self.keys = keys
+        self.schedule = schedule
+        self._start_ns = start_ns
+        self._first_control_ns: int | None = None
+        self._control_received = 0
+        self._control_answered = 0
+        self._received: list[tuple[int, int]] = []
+        self._sent: list[tuple[int, int]] = []
+        self._highest = 0
+        self._media_from: int | None = None
+        self._slot = 0
+
+    def next_deadline(self) -> int | None:
+        """Return when the next media packet of the responder is due, or None."""
+        if self._media_from is None or self._slot >= len(self.schedule):
+            return None
+        return self._media_from + self.schedule[self._slot].offset_ns
+
+    def on_time(self, now_ns: int) -> list[bytes]:
+        """Return the media that are due."""
+        out: list[bytes] = []
+        while self._slot < len(self.schedule):
+            slot = self.schedule[self._slot]
+            if self._media_from is None or now_ns < self._media_from + slot.offset_ns:
+                break
+            self._slot += 1
+            out.append(self.dialect.media(self.keys, "down", slot))
+            self._sent.append((slot.sequence, now_ns))
+        return out
+
+    def withhold(self, count: int) -> None:
+        """Take back the newest ``count`` media packets from the record: they were not allowed to leave."""
+        del self._sent[len(self._sent) - count :]
+
+    def on_datagram(
+        self, now_ns: int, kernel_ns: int, source: Address, utc_ms: int, data: bytes
+    ) -> list[bytes]:
+        """Record an arrival and return the answers it wants."""
+        heading = self.dialect.hear(self.keys, "up", data)
+        if heading.kind is Heard.MEDIA and heading.sequence_low16 is not None:
+            sequence = extend(self._highest, heading.sequence_low16)
+            self._highest = max(self._highest, sequence)
+            self._received.append((sequence, kernel_ns))
+            if self._media_from is None or (not self._sent and self._media_from > now_ns):
+                self._media_from = now_ns
+            return []
+        if heading.kind is not Heard.CONTROL:
+            return []
+        self._control_received += 1
+        if self._first_control_ns is None:
+            self._first_control_ns = kernel_ns
+        return self.dialect.answers(self.keys, utc_ms, source, data)
+
+    def answered(self, now_ns: int, count: int) -> None:
+        """Learn that ``count`` answers left; the first of them starts the wait for media."""
+        self._control_answered += count
+        if count and self._media_from is None and self.schedule:
+            self._media_from = now_ns + MEDIA_WAIT_NS
+
+    def view(self) -> FlowView:
+        """Return the record of this flow."""
+        return FlowView(
+            flow_id=self.flow_id,
+            first_control_us=self._us(self._first_control_ns),
+            control_received=self._control_received,
+            control_answered=self._control_answered,
+            received_sequence=tuple(sequence for sequence, _ in self._received),
+            received_us=tuple((at - self._start_ns) // 1000 for _, at in self._received),
+            sent_sequence=tuple(sequence for sequence, _ in self._sent),
+            sent_us=tuple((at - self._start_ns) // 1000 for _, at in self._sent),
+        )
+
+    def _us(self, at_ns: int | None) -> int | None:
+        return None if at_ns is None else (at_ns - self._start_ns) // 1000

@@ -1,0 +1,76 @@
+"""The ``udp_open`` rung: a token-bearing random datagram that the responder echoes.
+
+It runs on a five-tuple of its own, so that the first packets of every other flow stay exactly those of its
+dialect. The echo carries a nonce; sending it back proves to the responder that this host receives what is sent
+to it.
+"""
+
+from typing import Final
+
+from callprobe.dialect import open_echo
+from callprobe.dialect.contract import FlowKeys, Heard
+from callprobe.media.flow import Address, Datagram
+
+RETRY_NS: Final = tuple(int(offset * 1e9) for offset in (0.0, 0.25, 0.75, 1.75, 2.75))
+DEADLINE_NS: Final = 4_000_000_000
+PROOF_REPEATS: Final = 2
+"""The proof is not acknowledged, so it is sent more than once."""
+
+
+class UdpOpen:
+    """One echo with retransmission; a flow machine."""
+
+    def __init__(self, keys: FlowKeys, peer: Address, *, start_ns: int) -> None:
+        """Prepare an echo whose first request leaves at ``start_ns``."""
+        self._keys = keys
+        self._peer = peer
+        self._start_ns = start_ns
+        self.attempts = 0
+        self.first_request_ns: int | None = None
+        self.answered_ns: int | None = None
+        self.rtt_ns: int | None = None
+        self._requested_ns = 0
+        self._over = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the echo is answered or given up."""
+        return self._over
+
+    def next_deadline(self) -> int | None:
+        """Return when the next request or the end of waiting is due."""
+        if self._over:
+            return None
+        if self.attempts < len(RETRY_NS):
+            return self._start_ns + RETRY_NS[self.attempts]
+        return self._start_ns + DEADLINE_NS
+
+    def on_time(self, now_ns: int) -> list[Datagram]:
+        """Send the next request, or give up."""
+        if self._over:
+            return []
+        if now_ns >= self._start_ns + DEADLINE_NS:
+            self._over = True
+            return []
+        if self.attempts >= len(RETRY_NS) or now_ns < self._start_ns + RETRY_NS[self.attempts]:
+            return []
+        self.first_request_ns = self.first_request_ns or now_ns
+        self._requested_ns = now_ns
+        datagrams = open_echo.OPEN.requests(self._keys, self.attempts)
+        self.attempts += 1
+        return [Datagram(self._peer, data) for data in datagrams]
+
+    def on_datagram(self, now_ns: int, kernel_ns: int, peer: Address, data: bytes) -> list[Datagram]:
+        """Take the echo and prove it."""
+        del now_ns
+        heading = open_echo.OPEN.hear(self._keys, "down", data)
+        if self._over or peer != self._peer or heading.kind is not Heard.SETUP_ANSWER:
+            return []
+        self.answered_ns = kernel_ns
+        self.rtt_ns = kernel_ns - self._requested_ns
+        self._over = True
+        return [Datagram(peer, open_echo.proof(self._keys, data))] * PROOF_REPEATS
+
+    def on_send_error(self, now_ns: int, datagram: Datagram) -> None:
+        """A request that the own machine refused is retried like a lost one."""
+        del now_ns, datagram

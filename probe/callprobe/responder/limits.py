@@ -1,0 +1,48 @@
+"""What the responder grants at most, and what it may send to a source that has proved nothing."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ceilings of one responder; the config file may lower or raise them."""
+
+    max_sessions: int = 200
+    """Sessions open at once."""
+    max_flows: int = 16
+    """Flows in one session."""
+    max_media_duration_s: float = 180.0
+    session_lifetime_s: float = 600.0
+    """A session is forgotten this long after it was opened."""
+    max_schedule_packets: int = 20_000
+    """Media packets per flow and direction."""
+
+
+@dataclass
+class Account:
+    """Bytes and packets exchanged with one source of one flow.
+
+    Until the source has proved that it receives what is sent to it, it is sent no more bytes and no more packets
+    than it has sent: a forged source address gains nothing (amplification at most 1.00 in both).
+    """
+
+    received_bytes: int = 0
+    received_packets: int = 0
+    sent_bytes: int = 0
+    sent_packets: int = 0
+
+    def received(self, size: int) -> None:
+        """Count an arrival of ``size`` bytes."""
+        self.received_bytes += size
+        self.received_packets += 1
+
+    def try_send(self, size: int, *, proved: bool) -> bool:
+        """Count ``size`` bytes as sent and return True, or return False when they may not leave."""
+        allowed = proved or (
+            self.sent_bytes + size <= self.received_bytes and self.sent_packets < self.received_packets
+        )
+        if allowed:
+            self.sent_bytes += size
+            self.sent_packets += 1
+        return allowed

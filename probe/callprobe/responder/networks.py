@@ -1,0 +1,46 @@
+"""Which network an address belongs to, by the responder's own prefix table."""
+
+import ipaddress
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import msgspec
+
+
+class NetworkPrefix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One row of the table."""
+
+    prefix: str
+    """CIDR."""
+    asn: str
+    """``AS`` and number."""
+    country: str
+    """ISO 3166-1 alpha-2."""
+    name: str = ""
+
+
+class Network(NamedTuple):
+    """What may be said of a source: its network, never its address."""
+
+    asn: str
+    country: str
+    name: str
+
+
+UNKNOWN: Final = Network("AS0", "ZZ", "")
+
+
+class NetworkTable:
+    """Longest-prefix lookup. Raises ValueError for a row whose prefix is none."""
+
+    def __init__(self, rows: tuple[NetworkPrefix, ...]) -> None:
+        """Sort the rows so that the longest prefix wins."""
+        parsed = [(ipaddress.ip_network(row.prefix), Network(row.asn, row.country, row.name)) for row in rows]
+        self._rows = sorted(parsed, key=lambda row: row[0].prefixlen, reverse=True)
+        self.find = lru_cache(maxsize=4096)(self._find)
+
+    def _find(self, host: str | None) -> Network:
+        if host is None:
+            return UNKNOWN
+        address = ipaddress.ip_address(host)
+        return next((network for prefix, network in self._rows if address in prefix), UNKNOWN)

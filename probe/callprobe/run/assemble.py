@@ -1,0 +1,253 @@
+"""From what the two ends of a flow saw to the record: keys of each arm, then the envelope around them."""
+
+import os
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import msgspec
+
+from callprobe.dialect.registry import find
+from callprobe.media.session import FlowView, SessionGrant, SessionRecord
+from callprobe.nettest import call as call_nettest
+from callprobe.nettest.call import ArmOutcome, CallOutcome
+from callprobe.run.surroundings import Surroundings
+from callprobe.scenario.model import CallScenario
+from callprobe.vantage.redaction import redact, round_start
+from callresults.measurement import Annotations, Measurement, TestKeys
+from callresults.metrics.direction import DirectionMetrics
+from callresults.metrics.summary import Arrival, SentPacket, per_second
+from callresults.nettests.call import CallKeys, ControlNature, ResponderView, Second
+from callresults.nettests.common import LocalConditions
+from callresults.observation import Stage
+from callresults.packet_record import RESOLUTION_US, FlowRecord, direction_record, encode
+
+TEST_VERSION: Final = "0.1.0"
+
+
+class Envelope(NamedTuple):
+    """What the arms of one scenario's run share."""
+
+    report_id: str
+    start: datetime
+    runtime_s: float
+    network: tuple[str, str, str]
+    """asn, country, name."""
+
+
+class Joined(NamedTuple):
+    """What joins the arms of a pair."""
+
+    pair_id: str
+    probe_id: str
+    grant: SessionGrant | None
+    record: SessionRecord | None
+    before: tuple[Stage, ...]
+    """Rungs below the flows: resolve, session_open."""
+    void_reason: str | None
+
+
+class Packets(NamedTuple):
+    """Both directions of one flow, each on the clocks of its two ends; None = that half is not known."""
+
+    sent_up: Sequence[SentPacket]
+    arrived_up: Sequence[Arrival] | None
+    sent_down: Sequence[SentPacket] | None
+    arrived_down: Sequence[Arrival]
+    sizes_up: Mapping[int, int]
+    sizes_down: Mapping[int, int]
+
+
+def call_keys(
+    scenario: CallScenario,
+    outcome: CallOutcome,
+    arm: ArmOutcome,
+    joined: Joined,
+    surroundings: Surroundings,
+    duration_s: float,
+) -> CallKeys:
+    """Return the keys of one arm that is a flow of our own."""
+    plan = arm.plan
+    view = call_nettest.view_of(joined.record, plan.flow_id)
+    options = call_nettest.options_for(scenario.medium, plan.schedule)
+    up, down = call_nettest.metrics_of_arm(arm, view, options)
+    packets = Packets(
+        sent_up=[SentPacket(sequence, at) for sequence, at in arm.log.sent],
+        arrived_up=None if view is None else call_nettest.arrivals_up(view),
+        sent_down=None if view is None else call_nettest.sent_down(view),
+        arrived_down=[Arrival(sequence, at) for sequence, at in arm.log.arrived],
+        sizes_up={slot.sequence: slot.size for slot in plan.schedule},
+        sizes_down={slot.sequence: slot.size for slot in plan.schedule_down},
+    )
+    return arm_keys(
+        scenario,
+        plan.arm,
+        plan.dialect.name,
+        joined.before + call_nettest.stages_of_arm(outcome, arm, joined.record),
+        joined,
+        surroundings,
+        duration_s,
+        up=up,
+        down=down,
+        packets=packets,
+        view=view,
+        local=arm.local,
+        responder_port=plan.responder_port,
+        control_nature=plan.control_nature,
+    )
+
+
+def arm_keys(
+    scenario: CallScenario,
+    arm: str,
+    look: str,
+    stages: tuple[Stage, ...],
+    joined: Joined,
+    surroundings: Surroundings,
+    duration_s: float,
+    *,
+    up: DirectionMetrics | None = None,
+    down: DirectionMetrics | None = None,
+    packets: Packets | None = None,
+    view: FlowView | None = None,
+    local: LocalConditions | None = None,
+    responder_port: int | None = None,
+    control_nature: ControlNature | None = None,
+) -> CallKeys:
+    """Return the keys of any arm of a call; what is left out is what never happened."""
+    grant, record = joined.grant, joined.record
+    version, capture_date = _look(look)
+    text = encode(packet_record(packets)) if packets and surroundings.keep_packet_records else None
+    return CallKeys(
+        scenario_id=scenario.id,
+        scenario_digest=scenario.digest,
+        service=scenario.service,
+        medium=scenario.medium,
+        arm=arm,  # type: ignore[arg-type]
+        pair_id=joined.pair_id,
+        session_id=grant.session_id if grant else None,
+        probe_id=joined.probe_id,
+        access_type=surroundings.access_type,
+        ip_version=record.ip_version if record else "ipv4",
+        stages=stages,
+        valid=joined.void_reason is None,
+        void_reason=joined.void_reason,
+        local=with_load(local, surroundings),
+        dialect=look,
+        dialect_version=version,
+        dialect_capture_date=capture_date,
+        control_nature=control_nature,
+        responder_id=grant.responder_id if grant else "unknown",
+        responder_network=grant.responder_network if grant else "AS0",
+        responder_kind=grant.responder_kind if grant else "unknown",
+        responder_port=responder_port,
+        media_duration_s=duration_s,
+        metrics_up=up,
+        metrics_down=down,
+        series=series(packets) if packets else (),
+        packet_record=text,
+        packet_record_resolution_us=RESOLUTION_US if text else None,
+        responder_view=None if view is None or record is None else responder_view(view, record),
+    )
+
+
+def responder_view(view: FlowView, record: SessionRecord) -> ResponderView:
+    """Return the summary of the far end's record that stands in the measurement."""
+    return ResponderView(
+        packets_received=len(set(view.received_sequence)),
+        packets_sent=len(view.sent_sequence),
+        kernel_timestamps=record.kernel_timestamps,
+        complete=True,
+    )
+
+
+def packet_record(packets: Packets) -> FlowRecord:
+    """Return the per-packet record; stamps count from the first packet that either side sent or heard."""
+    up_start = min((packet.sent_ns for packet in packets.sent_up), default=0)
+    return FlowRecord(
+        up=direction_record(
+            packets.sent_up,
+            packets.arrived_up,
+            packets.sizes_up,
+            sender_start_ns=up_start,
+            receiver_start_ns=_first(packets.arrived_up),
+        ),
+        down=direction_record(
+            packets.sent_down,
+            packets.arrived_down,
+            packets.sizes_down,
+            sender_start_ns=min((packet.sent_ns for packet in packets.sent_down or ()), default=0),
+            receiver_start_ns=_first(packets.arrived_down),
+        ),
+    )
+
+
+def series(packets: Packets) -> tuple[Second, ...]:
+    """Return sent and received per second, each direction by its own sender's schedule."""
+    up = per_second(packets.sent_up, packets.arrived_up or ())
+    down = None if packets.sent_down is None else per_second(packets.sent_down, packets.arrived_down)
+    length = max(len(up), len(down or ()))
+    return tuple(
+        Second(
+            second=second,
+            sent_up=up[second].sent if second < len(up) else 0,
+            received_up=None
+            if packets.arrived_up is None
+            else (up[second].received if second < len(up) else 0),
+            sent_down=None if down is None else (down[second].sent if second < len(down) else 0),
+            received_down=down[second].received if down is not None and second < len(down) else 0,
+        )
+        for second in range(length)
+    )
+
+
+def with_load(local: LocalConditions | None, surroundings: Surroundings) -> LocalConditions | None:
+    """Add the machine's load; in virtual time there is none to speak of."""
+    if local is None or surroundings.history is not None:
+        return local
+    return msgspec.structs.replace(local, load_1m=load_per_core())
+
+
+def load_per_core() -> float | None:
+    """Return the one-minute load per core, or None where the system does not tell."""
+    try:
+        return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+    except (OSError, AttributeError):
+        return None
+
+
+def measurement(
+    keys: TestKeys, envelope: Envelope, surroundings: Surroundings, *, target: str | None
+) -> Measurement:
+    """Put the envelope around an arm's keys, redacted and rounded."""
+    asn, country, name = envelope.network
+    start = round_start(envelope.start)
+    return redact(
+        Measurement(
+            report_id=envelope.report_id,
+            test_name="call" if isinstance(keys, CallKeys) else "service_reachability",
+            test_version=TEST_VERSION,
+            test_start_time=start,
+            measurement_start_time=start,
+            test_runtime=round(envelope.runtime_s, 3),
+            probe_cc=country,
+            probe_asn=asn,
+            probe_network_name=name,
+            software_name="callprobe",
+            software_version=surroundings.software_version,
+            input=target,
+            annotations=Annotations(emulated=surroundings.emulated, history=surroundings.history),
+            test_keys=keys,
+        )
+    )
+
+
+def _first(arrivals: Sequence[Arrival] | None) -> int:
+    return min((packet.arrival_ns for packet in arrivals or ()), default=0)
+
+
+def _look(name: str) -> tuple[str, str | None]:
+    if name == "webrtc-aiortc":
+        return "1.16.0", None
+    dialect = find(name)
+    return dialect.version, dialect.capture_date

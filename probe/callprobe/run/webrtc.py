@@ -1,0 +1,131 @@
+"""The ``webrtc`` arm of a run: one aiortc call over WHIP, and its record from both ends."""
+
+from typing import Final, NamedTuple
+
+import httpx
+import msgspec
+
+from callprobe.media.session import WHIP_PATH, FlowView
+from callprobe.net.contract import Net, NetError
+from callprobe.nettest.call import arrivals_up, sent_down
+from callprobe.run.assemble import Joined, Packets, arm_keys
+from callprobe.run.session import Session
+from callprobe.run.surroundings import Surroundings
+from callprobe.scenario.model import CallScenario
+from callresults.failure import Failure
+from callresults.metrics.summary import Arrival, MetricOptions, SentPacket, direction_metrics
+from callresults.nettests.call import CallKeys
+from callresults.nettests.common import LocalConditions
+from callresults.observation import Stage
+
+DIALECT: Final = "webrtc-aiortc"
+OPTIONS: Final = MetricOptions(ptime_ms=20.0, playout_ms=60.0)
+
+
+class WebrtcOutcome(NamedTuple):
+    """What both ends saw of the call; ``view`` is None when the far end's record never came."""
+
+    stages: tuple[Stage, ...]
+    sent: list[SentPacket]
+    received: list[Arrival]
+    sizes_up: dict[int, int]
+    sizes_down: dict[int, int]
+    late_ns: list[int]
+    kernel_timestamps: bool
+    local_drops: int
+    view: FlowView | None
+
+
+async def run_webrtc(
+    net: Net, session: Session, *, duration_s: float, origin_ns: int, interface: str | None
+) -> WebrtcOutcome:
+    """Make the call; whatever the network does is in the outcome."""
+    from callprobe.rtc.caller import call  # aiortc takes a third of a second to import
+
+    base = f"{session.url.text}{WHIP_PATH}/{session.grant.session_id}"
+    transport = net.http()
+    try:
+        result = await call(
+            base,
+            transport,
+            responder_host=session.host,
+            port_shift=session.port_shift,
+            media_duration_s=duration_s,
+            now_ns=net.now_ns,
+            start_ns=origin_ns,
+            interface=interface,
+        )
+        view = await _view(base, transport)
+    finally:
+        await transport.aclose()
+    due = dict(zip((packet.sequence for packet in result.sent), result.due_ns, strict=False))
+    return WebrtcOutcome(
+        stages=(result.signalling, *_both_ways(result.stages, view)),
+        sent=[SentPacket(packet.sequence, packet.at_ns) for packet in result.sent],
+        received=[Arrival(packet.sequence, packet.at_ns) for packet in result.received],
+        sizes_up={packet.sequence: packet.size_bytes for packet in result.sent},
+        sizes_down={packet.sequence: packet.size_bytes for packet in result.received},
+        late_ns=[packet.at_ns - due[packet.sequence] for packet in result.sent if packet.sequence in due],
+        kernel_timestamps=result.kernel_timestamps,
+        local_drops=result.local_drops + result.send_errors,
+        view=view,
+    )
+
+
+def webrtc_keys(
+    scenario: CallScenario,
+    outcome: WebrtcOutcome,
+    joined: Joined,
+    surroundings: Surroundings,
+    duration_s: float,
+    udp_open: Stage | None,
+) -> CallKeys:
+    """Return the keys of the ``webrtc`` arm."""
+    view = outcome.view
+    up_arrivals = None if view is None else arrivals_up(view)
+    down_sent = None if view is None else sent_down(view)
+    late = sorted(outcome.late_ns)
+    return arm_keys(
+        scenario,
+        "webrtc",
+        DIALECT,
+        joined.before + ((udp_open,) if udp_open else ()) + outcome.stages,
+        joined,
+        surroundings,
+        duration_s,
+        up=None if up_arrivals is None else direction_metrics(outcome.sent, up_arrivals, OPTIONS),
+        down=None if down_sent is None else direction_metrics(down_sent, outcome.received, OPTIONS),
+        packets=Packets(
+            outcome.sent, up_arrivals, down_sent, outcome.received, outcome.sizes_up, outcome.sizes_down
+        ),
+        view=view,
+        local=LocalConditions(
+            kernel_timestamps=outcome.kernel_timestamps,
+            local_drops_packets=outcome.local_drops,
+            send_late_ms_p50=round(late[len(late) // 2] / 1e6, 3) if late else None,
+            send_late_ms_p99=round(late[int(len(late) * 0.99)] / 1e6, 3) if late else None,
+        ),
+    )
+
+
+async def _view(base: str, transport: httpx.AsyncBaseTransport) -> FlowView | None:
+    client = httpx.AsyncClient(transport=transport, trust_env=False)
+    try:
+        response = await client.get(f"{base}/record")
+        if response.status_code != httpx.codes.OK:
+            return None
+        return msgspec.json.decode(response.content, type=FlowView)
+    except (httpx.HTTPError, NetError, msgspec.DecodeError):
+        return None
+
+
+def _both_ways(stages: tuple[Stage, ...], view: FlowView | None) -> tuple[Stage, ...]:
+    """Let the rung of the first packet say no when the far end is known to have heard nothing."""
+    if view is None or view.received_sequence:
+        return stages
+    return tuple(
+        msgspec.structs.replace(stage, outcome="failed", failure=Failure.MEDIA_NEVER_ARRIVED)
+        if stage.name == "media_first_packet" and stage.outcome == "ok"
+        else stage
+        for stage in stages
+    )
