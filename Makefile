@@ -29,7 +29,8 @@ demo: setup ## from a call to a claim on this machine: no root, no internet, abo
 test: setup lint ## lint, types, import contracts, then every test
 	@$(PYTHON) -m pytest -n $(WORKERS)
 
-lint: setup ## ruff (rules and format), mypy, import-linter
+lint: setup ## the lock file, ruff (rules and format), mypy, import-linter
+	@.ci/uv lock --check --offline --quiet
 	@.venv/bin/ruff check --quiet $(SOURCES)
 	@.venv/bin/ruff format --check --quiet $(SOURCES)
 	@$(MAKE) --no-print-directory types imports
