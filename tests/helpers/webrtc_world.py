@@ -1,12 +1,13 @@
-"""A WebRTC call's surroundings on loopback: one shared UDP port, a WHIP application, a network that may drop."""
+"""A WebRTC call's surroundings on loopback: a shared UDP port, a WHIP application, a network that drops."""
 
 import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Self
 
 import httpx
+
 from callprobe.media.flow import Address
 from callprobe.net.loop import StampedLoop
 from callprobe.rtc.answerer import CallLimits, OfferError, WhipCalls
@@ -64,9 +65,9 @@ class World:
         self.foreign: list[bytes] = []
         self.named_port_shift = 0
 
-    async def __aenter__(self) -> "World":
+    async def __aenter__(self) -> Self:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.setblocking(False)
+        self.sock.settimeout(0)
         self.sock.bind(("127.0.0.1", 0))
         self.port = int(self.sock.getsockname()[1])
         asyncio.get_running_loop().add_reader(self.sock, self.on_readable)

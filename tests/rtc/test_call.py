@@ -5,6 +5,7 @@ import time
 
 import httpx
 import pytest
+
 from callprobe.media.session import FlowView
 from callprobe.net.contract import NetError
 from callprobe.rtc.caller import RtcResult, call
@@ -130,6 +131,7 @@ def test_a_responder_that_goes_away_in_the_middle_is_a_result() -> None:
 
     async def main() -> RtcResult:
         async with World() as world:
+            forward = lambda *asgi: world.app(*asgi)  # noqa: E731, PLW0108 - exchanged below
 
             async def vanish() -> None:
                 await asyncio.sleep(0.4)
@@ -140,7 +142,7 @@ def test_a_responder_that_goes_away_in_the_middle_is_a_result() -> None:
                 raise httpx.ConnectError("gone")
 
             vanishing = asyncio.create_task(vanish())
-            result = await world.call(http=httpx.ASGITransport(lambda *a: world.app(*a)))
+            result = await world.call(http=httpx.ASGITransport(forward))
             await vanishing
             return result
 

@@ -18,7 +18,7 @@ from callprobe.media.flow import Address
 from callprobe.media.session import FlowView
 from callprobe.net.loop import EndpointSettings, endpoint_settings
 from callprobe.rtc import sdp
-from callprobe.rtc.opus import OpusTrack
+from callprobe.rtc.opus import OpusTrack, packets_in
 from callprobe.rtc.peer import close_peer, new_peer
 from callprobe.rtc.record import PacketLog
 from callprobe.rtc.seams import decode_nothing, host_addresses
@@ -38,7 +38,7 @@ class CallLimits(msgspec.Struct, frozen=True, kw_only=True):
     """A call that brought no media this long after its answer ends."""
     silence_s: float = 10.0
     """A call ends when no media arrived for this long."""
-    records_kept: int = 256
+    records_kept: int = 64
     """Records of ended calls kept for collection, oldest forgotten first."""
 
 
@@ -168,7 +168,7 @@ class WhipCalls:
             start_ns=now_ns,
             end_ns=now_ns + int((duration_s + self._limits.setup_s) * 1e9),
             connection=new_peer(OpusTrack(duration_s, self._now_ns)),
-            log=PacketLog(),
+            log=PacketLog(max_packets=2 * packets_in(duration_s) + 500),
         )
         self._calls[call.resource_id] = call
         return call

@@ -259,7 +259,8 @@ class _Call:
             sent=tuple(self._log.sent),
             received=tuple(self._log.received),
             due_ns=tuple(self._track.due_ns),
-            kernel_timestamps=all(transport.kernel_timestamps for transport in self._opened),
+            kernel_timestamps=bool(self._opened)
+            and all(transport.kernel_timestamps for transport in self._opened),
             local_drops=sum(transport.local_drops for transport in self._opened),
             send_errors=sum(transport.send_errors for transport in self._opened),
             hung_up=hung_up,

@@ -6,11 +6,13 @@ import math
 from array import array
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import av
-from av.stream import Stream
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+
+if TYPE_CHECKING:
+    from av.stream import Stream
 
 SAMPLE_RATE_HZ: Final = 48_000
 FRAME_SAMPLES: Final = 960
