@@ -18,8 +18,6 @@ EMULATED_SENTENCE = (
     "Emulated data: a verdict here shows whether the method recovers the planted truth. "
     "Nothing on this page describes a real network, and no sentence of it is offered for quoting."
 )
-    "On this emulated history the method recovers the planted truth where verdict and plan agree."
-)
 
 _SUCCESS_CAPTION = (
     "Share of usable calls per day, one vote per volunteer; band: 95 % (Wilson) over volunteers. "

@@ -35,6 +35,7 @@ class Usable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USABLE = Usable()
+RUN_GAP = pd.Timedelta(minutes=20)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,12 +75,23 @@ def usable(rows: pd.DataFrame, rule: Usable = USABLE) -> "pd.Series[float]":
     return pd.Series(np.where(calls, call, service), index=rows.index)
 
 
+def _runs(rows: pd.DataFrame) -> "pd.Series[int]":
+    """Number each row's run: one volunteer's rows without a pause longer than ``RUN_GAP``.
+
+    ``report_id`` joins one scenario only; a run measures several, one after the other.
+    """
+    ordered = rows.sort_values(["country", "asn", "probe_id", "start"], kind="stable")
+    who = ordered["country"] + ordered["asn"] + ordered["probe_id"]
+    begins = (who != who.shift()) | (ordered["start"].diff() > RUN_GAP)
+    return begins.cumsum().reindex(rows.index)
+
+
 def _down(rows: pd.DataFrame) -> "pd.Series[bool]":
     """Tell for each row whether its run had no working line: two or more controls, and all failed."""
-    controls = rows[rows["arm"].isin(["control", "aa", "neutral", "domestic"]) & rows["ok"].notna()]
-    best = controls.groupby("report_id")["ok"].agg(["max", "size"])
-    down = best.index[(best["max"] == 0) & (best["size"] >= 2)]
-    return rows["report_id"].isin(down)
+    run = _runs(rows)
+    control = rows["arm"].isin(["control", "aa", "neutral", "domestic"]) & rows["ok"].notna()
+    best = rows["ok"][control].groupby(run[control]).agg(["max", "size"])
+    return run.isin(best.index[(best["max"] == 0) & (best["size"] >= 2)])
 
 
 def _with_control(rows: pd.DataFrame) -> pd.DataFrame:

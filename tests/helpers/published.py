@@ -154,7 +154,7 @@ def _calls(
             frame = base.copy()
             frame["nettest"], frame["service"], frame["medium"] = "call", *flow
             frame["arm"] = arm
-            frame["pair_id"] = frame["report_id"] + f"-{flow[0]}-{flow[1]}"
+            frame["report_id"] = frame["pair_id"] = base["report_id"] + f"-{flow[0]}-{flow[1]}"
             frame["dialect"] = flow[0] if arm == "shaped" else "random"
             frame["responder_id"], frame["responder_network"] = "lab-1", "AS64500"
             _quality(frame, _states(runs, world, rng, flow, arm), rng)
@@ -170,7 +170,7 @@ def _services(
         frame = base.copy()
         frame["nettest"], frame["service"], frame["medium"] = "service_reachability", service, medium
         frame["arm"], frame["target_id"] = arm, target
-        frame["pair_id"] = frame["report_id"] + "-reach"
+        frame["report_id"] = frame["pair_id"] = base["report_id"] + f"-{service}-{medium}"
         fails = rng.random(len(runs)) < world.failure
         if target == "telegram-relay-stun":
             fails |= _hit(runs, world) & (rng.random(len(runs)) < 0.3)
