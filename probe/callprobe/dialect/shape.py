@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from callprobe.dialect.contract import Schedule, Slot
 
-MILLISECOND_NS = 1_000_000
-
 
 class Planned(NamedTuple):
     """A media packet before it has a number."""

@@ -1,4 +1,4 @@
-"""What holds for every registered dialect."""
+"""The names, and what holds for every registered dialect."""
 
 from itertools import pairwise
 
