@@ -62,6 +62,8 @@ class Runner:
     listener: Listener = field(default_factory=Silent)
     kept: list[Kept] = field(default_factory=list)
     _neutral: list[ServiceKeys] = field(default_factory=list)
+    _services_pair_id: str = ""
+    """Joins the services of one round; a round begins with the neutral ones."""
     _network: tuple[str, str, str] = UNKNOWN_NETWORK
 
     async def run(self, scenario: Scenario, responders: Sequence[ResponderUrl]) -> None:
@@ -176,7 +178,10 @@ class Runner:
     # --- a service ------------------------------------------------------------------------------------
 
     async def _run_service(self, scenario: ServiceScenario) -> None:
-        report_id, pair_id = self._draw_id(), self._draw_id()
+        if scenario.arm == "neutral" or not self._services_pair_id:
+            self._services_pair_id = self._draw_id()
+            self._neutral = []
+        report_id, pair_id = self._draw_id(), self._services_pair_id
         start = self.net.utc_now()
         for index, target in enumerate(scenario.targets):
             self.listener.phase(Phase(scenario.id, target.id, index / len(scenario.targets)))

@@ -1,0 +1,66 @@
+"""``callprobe lab incident``: play an emulated history in virtual time."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from callprobe.censor.policy import PolicyError
+from callprobe.lab.history import HistoryError, load_history
+from callprobe.lab.incident import play
+from callprobe.scenario.catalogue import default_root
+from callprobe.scenario.load import ScenarioError
+
+WRONG_INPUT: Final = 2
+
+
+class WrongInputError(click.ClickException):
+    """One sentence about the input, and exit code 2."""
+
+    exit_code = WRONG_INPUT
+
+
+@click.command(name="incident")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the measurements.")
+@click.option("--seed", type=int, required=True, help="Every random draw follows from it.")
+@click.option("--workers", type=click.IntRange(1, 64), default=os.cpu_count() or 1, show_default="cores")
+@click.option("--no-policies", is_flag=True, help="Switch the censor off: the null history.")
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="Move the start of the restriction.")
+@click.option("--json", "as_json", is_flag=True, help="Print the truth as one JSON document.")
+def incident_command(
+    file: Path,
+    out: Path,
+    seed: int,
+    workers: int,
+    *,
+    no_policies: bool,
+    start: click.DateTime | None,
+    as_json: bool,
+) -> None:
+    """Play the history in FILE: the real probe in many networks, day by day; nothing leaves this process.
+
+    Writes OUT/measurements/*.jsonl.gz and OUT/truth.json.
+    """
+    try:
+        history = load_history(file)
+        changes: dict[str, object] = {}
+        if no_policies:
+            changes["policies"] = False
+        if start is not None:
+            changes["restriction_start"] = start.date()  # type: ignore[attr-defined]
+        history = msgspec.structs.replace(history, **changes)
+        truth = play(history, default_root(), out, seed=seed, workers=workers)
+    except (HistoryError, PolicyError, ScenarioError) as error:
+        raise WrongInputError(str(error)) from error
+    except OSError as error:
+        raise WrongInputError(f"{out}: cannot be written: {error.strerror}") from error
+    if as_json:
+        click.echo(msgspec.json.encode(truth).decode())
+        return
+    click.echo(
+        f"{truth['runs']} runs of {truth['volunteers']} volunteers, {truth['measurements']} measurements, "
+        f"{truth['packets']} packets; truth in {out / 'truth.json'}"
+    )
