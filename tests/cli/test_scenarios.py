@@ -48,7 +48,7 @@ def test_show_a_call_says_its_bound() -> None:
     text = run("show", "calls/whatsapp-voice").stdout
 
     assert "whatsapp-2023" in text
-    assert "at most 0.6 MB, to the responder only" in text
+    assert "at most 0.15 MB, to the responder only" in text
 
 
 def test_show_as_json_is_the_scenario() -> None:
