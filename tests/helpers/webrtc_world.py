@@ -108,7 +108,7 @@ class World:
             return self.refuse_with, [], ""
         self.offers.append(body)
         try:
-            resource, answer = await self.calls.answer("session", body, self.port, 0.8)
+            resource, answer = await self.calls.answer("session", body, self.port)
         except OfferError:
             return 400, [], ""
         self.answers.append(answer)
@@ -116,7 +116,7 @@ class World:
         text = answer.replace(f" {self.port} typ", f" {self.port + self.named_port_shift} typ")
         return 201, [(b"content-type", b"application/sdp"), (b"location", location)], text
 
-    async def call(self, media_duration_s: float = 0.8, **options: Any) -> RtcResult:
+    async def call(self, media_duration_s: float = 0.6, **options: Any) -> RtcResult:
         """Make one call to this responder."""
         return await call(
             "http://127.0.0.1:8080/v1/whip/session",

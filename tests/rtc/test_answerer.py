@@ -101,7 +101,7 @@ def test_a_source_that_never_answers_gets_no_more_than_it_sent() -> None:
             request = check(answer)
             received.append(len(request))
             calls.on_datagram(PORT, time.monotonic_ns(), SOURCE, request)
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.05)
 
     sent = exchange(act).sent
     assert 0 < len(sent) <= len(received)
@@ -194,9 +194,9 @@ def test_a_call_ends_after_its_media_have_been_silent() -> None:
     """The responder does not wait for a farewell that the network swallows."""
 
     async def main() -> None:
-        async with World(limits=CallLimits(silence_s=0.3)) as world:
-            calling = asyncio.create_task(world.call(0.6))
-            await asyncio.sleep(0.3)
+        async with World(limits=CallLimits(silence_s=0.2)) as world:
+            calling = asyncio.create_task(world.call(0.5))
+            await asyncio.sleep(0.2)
             world.drop = lambda _direction, _data: True
             await calling
             method, path = world.requests[-1]
@@ -209,7 +209,9 @@ def test_a_call_ends_after_its_media_have_been_silent() -> None:
 def test_media_are_bounded_by_the_limit() -> None:
     async def main() -> int:
         async with World(limits=CallLimits(max_media_duration_s=0.2)) as world:
-            return len((await world.call(0.4)).received)
+            result = await world.call(0.4)
+            assert len(result.sent) == 20
+            return len(result.received)
 
     assert run(main) == 10
 

@@ -37,10 +37,10 @@ def test_media_flow_both_ways_and_the_records_of_both_ends_join() -> None:
     ]
     assert result.signalling.outcome == "ok"
     assert view is not None
-    assert len(result.sent) == 40
+    assert len(result.sent) == 30
     assert tuple(p.sequence for p in result.sent) == view.received_sequence
     assert tuple(p.sequence for p in result.received) == view.sent_sequence
-    assert len(view.sent_sequence) == 40
+    assert len(view.sent_sequence) == 30
     assert result.kernel_timestamps
     assert result.hung_up
     assert [method for method, _ in requests] == ["POST", "DELETE"]
@@ -80,7 +80,7 @@ def test_packets_are_stamped_in_order_on_the_monotonic_clock_and_sent_near_their
 def test_a_dropped_protocol_is_the_first_failing_stage_within_its_deadline(swallowed, stage, failure) -> None:
     async def main() -> RtcResult:
         async with World(lambda _direction, data: swallowed(data)) as world:
-            return await world.call(0.5)
+            return await world.call(0.4)
 
     result = run(main)
     assert failed(result) == (stage, failure)
@@ -96,14 +96,14 @@ def test_a_direction_that_is_cut_alone_leaves_the_other_one_measured() -> None:
 
     async def main() -> tuple[RtcResult, FlowView | None]:
         async with World(lambda direction, data: direction == "down" and is_media(data)) as world:
-            return await world.call(0.5), world.calls.view("session")
+            return await world.call(0.4), world.calls.view("session")
 
     result, view = run(main)
     assert failed(result) == ("media_first_packet", Failure.MEDIA_NEVER_ARRIVED)
     assert view is not None
-    assert len(result.sent) == len(view.received_sequence) == 25
+    assert len(result.sent) == len(view.received_sequence) == 20
     assert result.received == ()
-    assert len(view.sent_sequence) > 20
+    assert len(view.sent_sequence) > 15
 
 
 def test_media_that_are_cut_in_the_middle_fail_to_hold() -> None:
@@ -123,7 +123,7 @@ def test_media_that_are_cut_in_the_middle_fail_to_hold() -> None:
     assert failed(result) == ("media_hold", Failure.MEDIA_STALLED)
     assert len(result.received) == 10
     hold = result.stages[3]
-    assert 0.3 < hold.t - hold.t0 < 0.75
+    assert 0.3 < hold.t - hold.t0 < 0.55
 
 
 def test_a_responder_that_goes_away_in_the_middle_is_a_result() -> None:
@@ -134,7 +134,7 @@ def test_a_responder_that_goes_away_in_the_middle_is_a_result() -> None:
             forward = lambda *asgi: world.app(*asgi)  # noqa: E731, PLW0108 - exchanged below
 
             async def vanish() -> None:
-                await asyncio.sleep(0.4)
+                await asyncio.sleep(0.25)
                 world.drop = lambda _direction, _data: True
                 world.app = unreachable  # type: ignore[method-assign]
 

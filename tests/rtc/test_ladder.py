@@ -19,10 +19,10 @@ def judged(arrivals_s: list[float]) -> list[tuple[str, float, float, str | None]
 @pytest.mark.parametrize(
     ("arrivals_s", "expected"),
     [
-        ([11, 12, 13.9, 15, 16, 17, 18, 19], [("ok", 10, 11, None), ("ok", 11, 20, None)]),
-        ([9.9, 11, 12, 13, 14, 15, 16, 17, 18.5], [("ok", 10, 10, None), ("ok", 10, 20, None)]),
+        ([11, 12, 13.9, 15, 19], [("ok", 10, 11, None), ("ok", 11, 20, None)]),
+        ([9.9, 11, 18.5], [("ok", 10, 10, None), ("ok", 10, 20, None)]),
         ([11, 12], [("ok", 10, 11, None), ("failed", 11, 14, Failure.MEDIA_STALLED)]),
-        ([11, 15, 16, 17, 18, 19], [("ok", 10, 11, None), ("failed", 11, 13, Failure.MEDIA_STALLED)]),
+        ([11, 17, 17.9], [("ok", 10, 11, None), ("failed", 11, 19.9, Failure.MEDIA_STALLED)]),
         (
             [],
             [
@@ -38,7 +38,7 @@ def judged(arrivals_s: list[float]) -> list[tuple[str, float, float, str | None]
             ],
         ),
     ],
-    ids=["steady", "before-the-handshake-ended", "cut", "gap", "none", "too-late"],
+    ids=["steady", "before-the-handshake-ended", "cut", "cut-late", "none", "too-late"],
 )
 def test_media_are_judged_by_their_arrivals(arrivals_s, expected) -> None:
     assert judged(arrivals_s) == expected
@@ -52,7 +52,9 @@ def test_every_rung_is_there_even_when_none_was_tried() -> None:
     }
 
 
-def test_a_silence_exactly_as_long_as_allowed_is_a_stall() -> None:
-    assert stall_ns([0, 10], 20, 10) == 10
-    assert stall_ns([0, 10], 19, 10) == 10
-    assert stall_ns([0, 9], 18, 10) is None
+def test_a_short_call_stalls_after_a_share_of_its_time() -> None:
+    """Two seconds of patience would never fail a call of two seconds."""
+    assert stall_ns(5 * S, 0, 10 * S, 2) == 7 * S
+    assert stall_ns(8 * S, 0, 10 * S, 2) is None
+    assert stall_ns(1 * S, 0, 2 * S, 2) == 1.8 * S
+    assert stall_ns(int(1.3 * S), 0, 2 * S, 2) is None

@@ -1,7 +1,6 @@
 """The rungs of a WebRTC call as stages, and what the record says of the media (pure)."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ RUNGS: Final[tuple[StageName, ...]] = (
     "media_first_packet",
     "media_hold",
 )
+STALL_SHARE: Final = 0.4
 
 
 class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +25,8 @@ class Deadlines(msgspec.Struct, frozen=True, kw_only=True):
     ice_connectivity_s: float = 10.0
     dtls_handshake_s: float = 10.0
     media_first_packet_s: float = 4.0
-    media_silence_s: float = 4.0
-    """Media that are silent for this long have stalled."""
+    media_silence_s: float = 2.0
+    """Silence at the end that counts as a stall; in short calls ``STALL_SHARE`` of the media time."""
     linger_s: float = 1.0
     """Waiting time for late packets after the last one was due."""
 
@@ -82,7 +82,7 @@ def judge_media(
     ladder: Ladder, arrivals_ns: Sequence[int], begin_ns: int, end_ns: int, deadlines: Deadlines
 ) -> None:
     """Add ``media_first_packet`` and ``media_hold`` for media due from ``begin_ns`` to ``end_ns``."""
-    limit_ns = begin_ns + int(deadlines.media_first_packet_s * 1e9)
+    limit_ns = min(begin_ns + int(deadlines.media_first_packet_s * 1e9), end_ns)
     first_ns = max(begin_ns, arrivals_ns[0]) if arrivals_ns else limit_ns + 1
     in_time = first_ns <= limit_ns
     ladder.climb(
@@ -93,7 +93,7 @@ def judge_media(
         deadline_s=deadlines.media_first_packet_s,
     )
     if in_time:
-        stalled_ns = stall_ns(arrivals_ns, end_ns, int(deadlines.media_silence_s * 1e9))
+        stalled_ns = stall_ns(arrivals_ns[-1], begin_ns, end_ns, deadlines.media_silence_s)
         ladder.climb(
             "media_hold",
             first_ns,
@@ -103,9 +103,7 @@ def judge_media(
         )
 
 
-def stall_ns(arrivals_ns: Sequence[int], end_ns: int, silence_ns: int) -> int | None:
-    """Return when the first silence of ``silence_ns`` was complete, be it the last one, or None."""
-    for earlier, later in pairwise((*arrivals_ns, end_ns)):
-        if later - earlier >= silence_ns:
-            return earlier + silence_ns
-    return None
+def stall_ns(last_ns: int, begin_ns: int, end_ns: int, silence_s: float) -> int | None:
+    """Return when a call that went silent after ``last_ns`` was silent for too long, or None."""
+    patience_ns = min(int(silence_s * 1e9), int((end_ns - begin_ns) * STALL_SHARE))
+    return last_ns + patience_ns if end_ns - last_ns > max(patience_ns, 1) else None
