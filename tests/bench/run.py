@@ -2,7 +2,7 @@
 
 Costs are CPU time of this process, the median of several rounds, so that a busy machine disturbs little. The
 goals follow from one budget: 20 calls of 50 packets a second, both ways, within a tenth of a core, is 50 us a
-packet for everything together.
+packet for everything together; and an emulated month must play within a few minutes on two cores.
 """
 
 import gc
@@ -66,9 +66,8 @@ def timed(work: Callable[[], int]) -> Cost:
 def us_per_packet(what: str, goal: float, work: Callable[[], int]) -> Row:
     """Return the median cost of one packet."""
     costs = [timed(work) for _ in range(ROUNDS)]
-    return Row(
-        what, "us/packet", goal, True, statistics.median(cost.cpu_s / cost.packets for cost in costs) * 1e6
-    )
+    cost_s = statistics.median(cost.cpu_s / cost.packets for cost in costs)
+    return Row(what, "us/packet", goal, "less", cost_s * 1e6)
 
 
 def dialect_rows(name: str) -> list[Row]:
@@ -131,7 +130,7 @@ def virtual_rows() -> list[Row]:
     start = time.process_time()
     played = play_volunteer(history, SCENARIOS, person, SEED)
     rate = played.packets / (time.process_time() - start) / 1_000
-    whole = Row("probe and responder in virtual time", "kpackets/CPU-s", 5, "more", rate)
+    whole = Row("probe and responder in virtual time", "kpackets/CPU-s", 10, "more", rate)
     return [censor_row(history.censor), whole]
 
 
