@@ -24,7 +24,7 @@ QUICK = Deadlines(
     dtls_handshake_s=0.5,
     media_first_packet_s=0.4,
     media_silence_s=0.3,
-    linger_s=0.1,
+    linger_s=0.2,
 )
 
 

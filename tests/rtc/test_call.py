@@ -1,7 +1,9 @@
 """A real WebRTC call, both ends, on one shared UDP port of loopback."""
 
 import asyncio
+import functools
 import time
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -20,15 +22,43 @@ def failed(result: RtcResult) -> tuple[str, str | None]:
     return stage.name, stage.failure
 
 
+class GoodCall(NamedTuple):
+    """One call over an open network, looked at by several tests."""
+
+    result: RtcResult
+    view: FlowView | None
+    requests: list[tuple[str, str]]
+    seen: set[tuple[str, str]]
+    begin_ns: int
+    end_ns: int
+
+
+class Watch:
+    """Tells which protocols passed in which direction."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[str, str]] = set()
+
+    def on_packet(self, direction: str, at_ns: int, data: bytes, peer: tuple[str, int]) -> None:
+        self.seen.add((direction, "stun" if is_stun(data) else "dtls" if is_dtls(data) else "srtp"))
+
+
+@functools.cache
+def good_call() -> GoodCall:
+    async def main() -> GoodCall:
+        watch = Watch()
+        async with World() as world:
+            begin_ns = time.monotonic_ns()
+            result = await world.call(start_ns=begin_ns, tap=watch)
+            view = world.calls.view("session")
+            return GoodCall(result, view, world.requests, watch.seen, begin_ns, time.monotonic_ns())
+
+    return run(main)
+
+
 def test_media_flow_both_ways_and_the_records_of_both_ends_join() -> None:
     """Each packet that one end sent is found by its sequence number at the other."""
-
-    async def main() -> tuple[RtcResult, FlowView | None, list[tuple[str, str]]]:
-        async with World() as world:
-            result = await world.call()
-            return result, world.calls.view("session"), world.requests
-
-    result, view, requests = run(main)
+    result, view, requests, *_ = good_call()
     assert [(s.name, s.outcome) for s in result.stages] == [
         ("ice_connectivity", "ok"),
         ("dtls_handshake", "ok"),
@@ -48,14 +78,7 @@ def test_media_flow_both_ways_and_the_records_of_both_ends_join() -> None:
 
 def test_packets_are_stamped_in_order_on_the_monotonic_clock_and_sent_near_their_grid() -> None:
     """Stages and packets lie on one clock, and each packet has the time at which it was due."""
-
-    async def main() -> tuple[RtcResult, int, int]:
-        async with World() as world:
-            begin_ns = time.monotonic_ns()
-            result = await world.call(start_ns=begin_ns)
-            return result, begin_ns, time.monotonic_ns()
-
-    result, begin_ns, end_ns = run(main)
+    result, *_, begin_ns, end_ns = good_call()
     stamps = [p.at_ns for p in result.received]
     assert stamps == sorted(stamps)
     assert begin_ns < stamps[0] <= stamps[-1] < end_ns
@@ -123,7 +146,7 @@ def test_media_that_are_cut_in_the_middle_fail_to_hold() -> None:
     assert failed(result) == ("media_hold", Failure.MEDIA_STALLED)
     assert len(result.received) == 10
     hold = result.stages[3]
-    assert 0.3 < hold.t - hold.t0 < 0.55
+    assert 0.3 < hold.t - hold.t0 < 0.6
 
 
 def test_a_responder_that_goes_away_in_the_middle_is_a_result() -> None:
@@ -235,19 +258,7 @@ def test_two_calls_share_one_port_without_mixing() -> None:
 
 def test_a_tap_sees_every_datagram_of_the_call() -> None:
     """A pcap writer needs STUN and DTLS as well as media."""
-    seen: set[tuple[str, str]] = set()
-
-    class Watch:
-        def on_packet(self, direction: str, at_ns: int, data: bytes, peer: tuple[str, int]) -> None:
-            kind = "stun" if is_stun(data) else "dtls" if is_dtls(data) else "srtp"
-            seen.add((direction, kind))
-
-    async def main() -> None:
-        async with World() as world:
-            await world.call(0.2, tap=Watch())
-
-    run(main)
-    assert seen == {(d, k) for d in ("in", "out") for k in ("stun", "dtls", "srtp")}
+    assert good_call().seen == {(d, k) for d in ("in", "out") for k in ("stun", "dtls", "srtp")}
 
 
 def test_a_call_on_another_loop_is_a_bug_and_says_so() -> None:

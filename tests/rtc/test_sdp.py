@@ -88,9 +88,6 @@ def test_the_offer_sent_in_a_call_names_no_local_address_although_a_socket_is_op
     """The WHIP body carries neither the address nor the port that the call uses."""
     ports: set[str] = set()
 
-    class Watch:
-        def on_packet(self, direction: str, at_ns: int, data: bytes, peer: tuple[str, int]) -> None: ...
-
     async def main() -> list[str]:
         async with World() as world:
             send = world.send
@@ -100,7 +97,7 @@ def test_the_offer_sent_in_a_call_names_no_local_address_although_a_socket_is_op
                 send(port, peer, data)
 
             world.calls._send = noting
-            await world.call(0.1, tap=Watch())
+            await world.call(0.1)
             return world.offers
 
     (offer,) = run(main)
