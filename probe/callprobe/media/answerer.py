@@ -4,16 +4,10 @@ Pure. It answers control datagrams of its dialect, sends the agreed schedule in 
 writes down every arrival; whether a datagram may leave at all is the business of the plane above it.
 """
 
-from typing import Final
-
 from callprobe.dialect.contract import Dialect, FlowKeys, Heard, Schedule
 from callprobe.media.flow import Address
 from callprobe.media.sequence import extend
 from callprobe.media.session import FlowView
-
-MEDIA_WAIT_NS: Final = 2_000_000_000
-"""After the first answer the far end starts its media even when none has arrived, so that a path which is cut in
-one direction only shows as that."""
 
 
 class Answerer:
@@ -43,21 +37,20 @@ class Answerer:
             return None
         return self._media_from + self.schedule[self._slot].offset_ns
 
-    def on_time(self, now_ns: int) -> list[bytes]:
-        """Return the media that are due."""
-        out: list[bytes] = []
+    def on_time(self, now_ns: int) -> list[tuple[int, bytes]]:
+        """Return the media that are due, with their sequence numbers; ``sent`` records those that leave."""
+        out: list[tuple[int, bytes]] = []
         while self._slot < len(self.schedule):
             slot = self.schedule[self._slot]
             if self._media_from is None or now_ns < self._media_from + slot.offset_ns:
                 break
             self._slot += 1
-            out.append(self.dialect.media(self.keys, "down", slot))
-            self._sent.append((slot.sequence, now_ns))
+            out.append((slot.sequence, self.dialect.media(self.keys, "down", slot)))
         return out
 
-    def withhold(self, count: int) -> None:
-        """Take back the newest ``count`` media packets from the record: they were not allowed to leave."""
-        del self._sent[len(self._sent) - count :]
+    def sent(self, sequence: int, now_ns: int) -> None:
+        """Record that a media packet left."""
+        self._sent.append((sequence, now_ns))
 
     def on_datagram(
         self, now_ns: int, kernel_ns: int, source: Address, utc_ms: int, data: bytes
@@ -68,7 +61,7 @@ class Answerer:
             sequence = extend(self._highest, heading.sequence_low16)
             self._highest = max(self._highest, sequence)
             self._received.append((sequence, kernel_ns))
-            if self._media_from is None or (not self._sent and self._media_from > now_ns):
+            if self._media_from is None:
                 self._media_from = now_ns
             return []
         if heading.kind is not Heard.CONTROL:
@@ -78,11 +71,18 @@ class Answerer:
             self._first_control_ns = kernel_ns
         return self.dialect.answers(self.keys, utc_ms, source, data)
 
-    def answered(self, now_ns: int, count: int) -> None:
-        """Learn that ``count`` answers left; the first of them starts the wait for media."""
+    def begin_media(self, at_ns: int) -> None:
+        """Send the first media packet at ``at_ns`` unless they have begun already.
+
+        Without this the first arriving media packet begins them; with it, a path that is cut in one direction
+        only shows as that.
+        """
+        if self._media_from is None:
+            self._media_from = at_ns
+
+    def answered(self, count: int) -> None:
+        """Learn that ``count`` answers left."""
         self._control_answered += count
-        if count and self._media_from is None and self.schedule:
-            self._media_from = now_ns + MEDIA_WAIT_NS
 
     def view(self) -> FlowView:
         """Return the record of this flow."""

@@ -12,7 +12,10 @@ import msgspec
 from callprobe.dialect.contract import CallMedium
 
 SESSIONS_PATH = "/v1/sessions"
-"""POST opens; ``/{session_id}/record`` GET hands over the receive record; DELETE ends."""
+"""POST opens; ``/{session_id}/media`` POST begins the far end's media; ``/{session_id}/record`` GET hands over
+the receive record; DELETE ends."""
+MEDIA_LEAD_NS = 100_000_000
+"""Both ends send their first media packet this long after the probe asked for them to begin."""
 WHIP_PATH = "/v1/whip"
 """``/{session_id}``: POST an SDP offer (RFC 9725), DELETE ends the call."""
 

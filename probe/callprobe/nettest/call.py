@@ -5,14 +5,14 @@ then send their media on one 20 ms grid, each arm in its own randomly drawn plac
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from callprobe.dialect.contract import CallMedium, Dialect, FlowKeys, Schedule
 from callprobe.media.caller import Caller, CallerLog
 from callprobe.media.flow import Address
-from callprobe.media.session import FlowView, SessionRecord
+from callprobe.media.session import MEDIA_LEAD_NS, FlowView, SessionRecord
 from callprobe.media.udp_open import UdpOpen
 from callprobe.net.contract import FlowGroup, Net
 from callprobe.nettest.ladder import media_stages, setup_stage, udp_open_stage
@@ -32,7 +32,6 @@ GRID_NS: Final = 20_000_000
 OPEN_PATIENCE_NS: Final = 1_000_000_000
 """How long the other flows wait for the echo before they start without a proved path."""
 STEP_NS: Final = 50_000_000
-LEAD_NS: Final = 100_000_000
 LINGER_NS: Final = 1_000_000_000
 
 Progress = Callable[[str, float], None]
@@ -94,10 +93,12 @@ async def run(
     outcome: CallOutcome,
     *,
     rng: random.Random,
+    begin_media: Callable[[], Awaitable[None]],
     progress: Progress = lambda _phase, _share: None,
 ) -> None:
     """Run every prepared flow to its end. A network failure is data in the outcome, never an exception.
 
+    ``begin_media`` asks the far end to begin its media, after all set-ups and right before ours.
     Raises NetError only when the own machine cannot open a socket.
     """
     udp_open, origin_ns = outcome.udp_open, outcome.origin_ns
@@ -106,6 +107,7 @@ async def run(
     try:
         await _open(net, group, udp_open, progress)
         await _set_up(net, group, callers, progress)
+        await begin_media()
         await _talk(net, group, callers, outcome, rng, progress)
     finally:
         end_ns = net.now_ns()
@@ -142,7 +144,7 @@ async def _talk(
 ) -> None:
     places = list(range(len(callers)))
     rng.shuffle(places)
-    grid = net.now_ns() + LEAD_NS
+    grid = net.now_ns() + MEDIA_LEAD_NS
     end = grid
     for place, caller, arm in zip(places, callers, outcome.arms, strict=True):
         start = grid + place * GRID_NS // len(callers)

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from callprobe.media.session import SESSIONS_PATH, WHIP_PATH, Refusal, SessionRequest
+from callprobe.media.session import MEDIA_LEAD_NS, SESSIONS_PATH, WHIP_PATH, Refusal, SessionRequest
 from callprobe.responder.plane import RefusedError, ResponderPlane
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -56,6 +56,7 @@ def build_app(
         routes=[
             Route("/", routes.page, methods=["GET"]),
             Route(SESSIONS_PATH, _bounded(routes.open), methods=["POST"]),
+            Route(session + "/media", routes.begin_media, methods=["POST"]),
             Route(session + "/record", routes.record, methods=["GET"]),
             Route(session, routes.close, methods=["DELETE"]),
             Route(WHIP_PATH + "/{session_id}", _bounded(routes.whip), methods=["POST"]),
@@ -116,6 +117,11 @@ class _Routes:
             return _json(self._plane.open_session(wanted, self._now_ns()), 201)
         except RefusedError as error:
             return _refused(str(error), 429 if "busy" in str(error) else 422)
+
+    async def begin_media(self, request: Request) -> Response:
+        at_ns = self._now_ns() + MEDIA_LEAD_NS
+        begun = self._plane.begin_media(request.path_params["session_id"], at_ns)
+        return Response(status_code=204) if begun else _refused("no such session", 404)
 
     async def record(self, request: Request) -> Response:
         record = self._plane.record(request.path_params["session_id"])

@@ -26,6 +26,7 @@ from callprobe.responder.limits import Account, Limits
 from callprobe.responder.networks import NetworkTable
 
 OPEN: Final = "open"
+GRID_NS: Final = 20_000_000
 
 
 class RefusedError(Exception):
@@ -149,6 +150,17 @@ class ResponderPlane:
             flows=tuple(flow.answerer.view() for flow in session.flows),
         )
 
+    def begin_media(self, session_id: str, at_ns: int) -> bool:
+        """Begin the far end's media of every bound flow at ``at_ns``, all on one grid; False = no such session."""
+        session = self._sessions.get(session_id)
+        if session is None:
+            return False
+        bound = [flow for flow in session.flows if flow.source is not None and flow.answerer.schedule]
+        for place, flow in enumerate(bound):
+            flow.answerer.begin_media(at_ns + place * GRID_NS // len(bound))
+            self._queue(flow)
+        return True
+
     def whip_media_duration_s(self, session_id: str) -> float | None:
         """Return how long the WebRTC call of a session may last; None when it asked for none."""
         session = self._sessions.get(session_id)
@@ -185,10 +197,11 @@ class ResponderPlane:
             if due_ns != flow.queued_ns or flow.session.session_id not in self._sessions:
                 continue
             flow.queued_ns = None
-            due = flow.answerer.on_time(now_ns)
-            sent = self._allowed(flow, due)
-            flow.answerer.withhold(len(due) - len(sent))
-            out += sent
+            for sequence, data in flow.answerer.on_time(now_ns):
+                allowed = self._allowed(flow, (data,))
+                if allowed:
+                    flow.answerer.sent(sequence, now_ns)
+                    out += allowed
             self._queue(flow)
         return out
 
@@ -209,7 +222,7 @@ class ResponderPlane:
         answers = flow.answerer.on_datagram(now_ns, kernel_ns, source, utc_ms, data)
         out = self._allowed(flow, answers)
         if out:
-            flow.answerer.answered(now_ns, len(out))
+            flow.answerer.answered(len(out))
         if flow.answerer.next_deadline() != had_deadline:
             self._queue(flow)
         return out

@@ -135,7 +135,9 @@ class Runner:
         def progress(phase: str, share: float) -> None:
             self.listener.phase(Phase(work.scenario.id, phase, share))
 
-        flows = call_nettest.run(self.net, outcome, rng=self.rng, progress=progress)
+        flows = call_nettest.run(
+            self.net, outcome, rng=self.rng, begin_media=session.begin_media, progress=progress
+        )
         if "webrtc" in work.scenario.arms:
             webrtc = run_webrtc(
                 self.net,

@@ -1,6 +1,7 @@
 """The probe's side of a responder session over HTTP: open, fetch the far end's record, end."""
 
 import random
+from contextlib import suppress
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from callresults.failure import Failure
 
 TIMEOUT_S: Final = 10.0
 RECORD_TRIES: Final = 3
+BEGIN_TIMEOUT_S: Final = 2.0
 
 
 class ResponderUrl(NamedTuple):
@@ -66,6 +68,12 @@ class Session:
         """What to add to a granted port: how far the URL's port is from the responder's own."""
         base = self.grant.base_port
         return 0 if base is None else self.url.port - base
+
+    async def begin_media(self) -> None:
+        """Ask the far end to begin its media; when this cannot be said, the first arriving packet says it."""
+        path = f"{SESSIONS_PATH}/{self.grant.session_id}/media"
+        with suppress(httpx.HTTPError, NetError):
+            await self._client.post(path, timeout=BEGIN_TIMEOUT_S)
 
     async def record(self) -> SessionRecord | None:
         """Return the far end's record, or None when it cannot be had."""
