@@ -64,6 +64,7 @@ class World:
         self.refuse_with: int | None = None
         self.foreign: list[bytes] = []
         self.named_port_shift = 0
+        self.media_duration_s: float | None = None
 
     async def __aenter__(self) -> Self:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -108,7 +109,7 @@ class World:
             return self.refuse_with, [], ""
         self.offers.append(body)
         try:
-            resource, answer = await self.calls.answer("session", body, self.port)
+            resource, answer = await self.calls.answer("session", body, self.port, self.media_duration_s)
         except OfferError:
             return 400, [], ""
         self.answers.append(answer)
@@ -118,6 +119,7 @@ class World:
 
     async def call(self, media_duration_s: float = 0.6, **options: Any) -> RtcResult:
         """Make one call to this responder."""
+        self.media_duration_s = media_duration_s
         return await call(
             "http://127.0.0.1:8080/v1/whip/session",
             options.pop("http", None) or httpx.ASGITransport(self.app),

@@ -138,11 +138,3 @@ def test_an_answer_without_a_possible_port_is_refused(port: int, shift: int) -> 
     answer = f"{OFFER}a=candidate:1 1 udp 5 0.0.0.0 {port} typ host\r\n"
     with pytest.raises(sdp.SdpError, match="port"):
         sdp.answer_for_caller(answer, "127.0.0.1", shift)
-
-
-def test_an_offer_says_how_long_media_last_and_nobody_must_hear_it() -> None:
-    """Both ends then send equally many packets; the attribute is dropped before aiortc reads the offer."""
-    offer = sdp.with_duration(OFFER, 2.5)
-    assert sdp.media_duration_s(offer) == 2.5
-    assert sdp.media_duration_s(OFFER) is None
-    assert sdp.without_addresses(offer) == sdp.without_addresses(OFFER)

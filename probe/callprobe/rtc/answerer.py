@@ -73,15 +73,18 @@ class WhipCalls:
 
     # --- signalling -----------------------------------------------------------------------------------
 
-    async def answer(self, session_id: str, sdp_offer: str, port: int) -> tuple[str, str]:
+    async def answer(
+        self, session_id: str, sdp_offer: str, port: int, media_duration_s: float | None = None
+    ) -> tuple[str, str]:
         """Answer an offer on ``port``; return (resource id, SDP answer that names the port and no host).
 
-        Media are sent for as long as the offer says, at most and by default for the limit's time. A session
-        has one call: a second offer ends the first. Raises OfferError.
+        Media are sent for ``media_duration_s``, at most and by default for the limit's time: when both ends
+        know it, no packet counts as lost because one had already left. A session has one call: a second
+        offer ends the first. Raises OfferError.
         """
         offer = sdp.with_candidate(_checked(sdp_offer), *sdp.PLACEHOLDER)
         await self._make_room(session_id)
-        call = self._new_call(session_id, port, sdp.media_duration_s(sdp_offer))
+        call = self._new_call(session_id, port, media_duration_s)
         try:
             answer = await self._negotiate(call, offer)
         except BaseException:

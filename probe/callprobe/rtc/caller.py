@@ -165,8 +165,9 @@ class _Call:
         with endpoint_settings(settings) as self._opened, host_addresses(local):
             await self.connection.setLocalDescription(offer)
         decode_nothing(self.connection)
-        sent = sdp.with_duration(sdp.without_addresses(offer.sdp), self._plan.media_duration_s)
-        answer = await whip.post_offer(self._client, self._plan.whip_url, sent, self._deadlines.signalling_s)
+        answer = await whip.post_offer(
+            self._client, self._plan.whip_url, sdp.without_addresses(offer.sdp), self._deadlines.signalling_s
+        )
         self._resource_url = answer.resource_url
         try:
             return sdp.answer_for_caller(answer.sdp, host, self._plan.port_shift)

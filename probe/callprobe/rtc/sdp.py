@@ -37,12 +37,6 @@ CANDIDATE: Final = re.compile(
 )
 
 
-DURATION: Final = re.compile(r"^a=x-media-duration-ms:(\d{1,9})\r?$", re.ASCII | re.MULTILINE)
-"""Ours: how long both ends send, so that no packet is counted as lost because one end had already left.
-
-Others ignore attributes they do not know (RFC 8866 5.13)."""
-
-
 class SdpError(ValueError):
     """A session description that is not what this project speaks; the text names no address."""
 
@@ -72,17 +66,6 @@ def with_candidate(sdp: str, host: str, port: int) -> str:
     """Return ``sdp`` without addresses, but with one host candidate, the last. Raises SdpError."""
     candidate = f"a=candidate:1 1 udp {HOST_PRIORITY} {host} {port} typ host"
     return f"{without_addresses(sdp)}{candidate}\r\na=end-of-candidates\r\n"
-
-
-def with_duration(sdp: str, media_duration_s: float) -> str:
-    """Return an offer that says for how long media are to be sent."""
-    return f"{sdp}a=x-media-duration-ms:{round(media_duration_s * 1000)}\r\n"
-
-
-def media_duration_s(sdp: str) -> float | None:
-    """Return for how long an offer wants media to be sent, seconds, or None when it does not say."""
-    found = DURATION.search(sdp)
-    return None if found is None else int(found[1]) / 1000
 
 
 def candidate_port(sdp: str) -> int:
