@@ -6,7 +6,7 @@ Pure. The probe uses it to redact before hashing, the collector to refuse what w
 import base64
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -18,6 +18,12 @@ STUN_MAGIC_COOKIE: Final = b"\x21\x12\xa4\x42"
 
 _DOTTED: Final = re.compile(r"(?<!\d)(\d{1,3})(?:\.(\d{1,3})){3}(?!\d)")
 _GROUPED: Final = re.compile(r"(?<![0-9A-Za-z_])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![0-9A-Za-z_])")
+_MIDDLE_OF_DOTTED: Final = re.compile(r"\.\d{1,3}\.\d{1,3}\.")
+_CLOCK: Final = re.compile(r"(?<![:\w])\d\d:\d\d:\d\d(?![:\w.])")
+"""A time of day: three groups that are no address, and stand in every measurement."""
+_TWO_COLONS: Final = re.compile(r":[0-9A-Fa-f]{0,4}:")
+_LONGEST_TEXT: Final = 45
+"""Characters of the longest textual IPv6 address (INET6_ADDRSTRLEN without its NUL)."""
 _OTHER_LOOKS: Final = re.compile(
     r"(?<!\d)(?:\d{1,3}[-_]){3}\d{1,3}(?!\d)"  # 192-0-2-1 in a provider's host name
     r"|(?<![0-9A-Za-z])0[xX][0-9A-Fa-f]{8}(?![0-9A-Za-z])"  # 0xc0000201
@@ -40,11 +46,22 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
+def _grouped(text: str) -> Iterator[str]:
+    """Yield IPv6 addresses, looking only around what every one of them has: two colons near each other."""
+    for core in _TWO_COLONS.finditer(text):
+        if _CLOCK.match(text, max(0, core.start() - 2)):
+            continue
+        start = max(0, core.start() - _LONGEST_TEXT)
+        for match in _GROUPED.finditer(text, start, core.end() + _LONGEST_TEXT):
+            if _is_ipv6(match.group()):
+                yield match.group()
+
+
 def textual_addresses(text: str) -> list[str]:
-    """Return every IPv4 and IPv6 address written out in ``text``, as it stands there."""
-    dotted = [match.group() for match in _DOTTED.finditer(text) if _is_dotted(match)]
-    grouped = [match.group() for match in _GROUPED.finditer(text) if _is_ipv6(match.group())]
-    return dotted + grouped
+    """Return every IPv4 and IPv6 address written out in ``text``, as it stands there, each once."""
+    dotted = _DOTTED.finditer(text) if _MIDDLE_OF_DOTTED.search(text) else ()
+    found = [match.group() for match in dotted if _is_dotted(match)]
+    return list(dict.fromkeys([*found, *_grouped(text)]))
 
 
 def looks_like_address(text: str) -> bool:
