@@ -8,7 +8,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from scapy import all as _scapy  # noqa: F401 - importing it registers every link type and tunnel
 from scapy.config import conf
@@ -48,27 +48,24 @@ class UdpDatagram(NamedTuple):
 
 
 class CaptureFile:
-    """The frames of a pcap or pcapng file, gzip or not, recognised by its first bytes."""
+    """The frames of a pcap or pcapng file, gzip or not, recognised by its first bytes.
+
+    Iterating opens the file, and raises CaptureError when it cannot be read or is no capture.
+    """
 
     truncated_at_offset: int | None = None
     """After the last frame: where the first record begins that is not whole (in the unpacked file)."""
 
     def __init__(self, path: Path) -> None:
-        """Open a file. Raises CaptureError."""
-        try:
-            self._reader: Any = RawPcapReader(str(path))
-        except OSError as error:
-            raise CaptureError(f"{path}: cannot be read: {error.strerror}") from error
-        except Scapy_Exception as error:
-            raise CaptureError(f"{path}: is no pcap or pcapng file") from error
+        self._path = path
 
     def __iter__(self) -> Iterator[Frame]:
-        reader, file = self._reader, self._reader.f
-        is_ng = isinstance(reader, RawPcapNgReader)
-        read = reader._read_block if is_ng else reader._read_packet  # noqa: SLF001 - only these show offsets
-        with reader:
+        with self._open() as file:
+            reader = self._reader(file)
+            is_ng = isinstance(reader, RawPcapNgReader)
+            read = reader._read_block if is_ng else reader._read_packet  # noqa: SLF001 - these show offsets
             while True:
-                offset = file.tell()
+                offset = reader.f.tell()
                 try:
                     record = read()
                 except _BROKEN:
@@ -79,7 +76,19 @@ class CaptureFile:
                 if frame is None:
                     break
                 yield frame
-            self.truncated_at_offset = offset if _has_more(file, offset) else None
+            self.truncated_at_offset = offset if _has_more(reader.f, offset) else None
+
+    def _open(self) -> IO[bytes]:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise CaptureError(f"{self._path}: cannot be read: {error.strerror}") from error
+
+    def _reader(self, file: IO[bytes]) -> Any:
+        try:
+            return RawPcapReader(file)  # type: ignore[arg-type] # its metaclass takes files too
+        except (OSError, Scapy_Exception) as error:
+            raise CaptureError(f"{self._path}: is no pcap or pcapng file") from error
 
 
 def udp_datagram(frame: Frame) -> UdpDatagram | None:
@@ -129,8 +138,11 @@ def _has_more(file: Any, offset: int) -> bool:
 
 
 def _layers(frame: Frame) -> Iterator[Any]:
-    """Yield scapy's layers of a frame, outermost first."""
-    layer = conf.l2types.num2layer.get(frame.link_type, Raw)(frame.data)
+    """Yield scapy's layers of a frame, outermost first; none of a frame that scapy chokes on."""
+    try:
+        layer = conf.l2types.num2layer.get(frame.link_type, Raw)(frame.data)
+    except Exception:  # noqa: BLE001 - on hostile bytes scapy raises whatever it happens to raise
+        return
     while layer:
         yield layer
         layer = layer.payload
