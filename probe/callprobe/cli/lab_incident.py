@@ -2,24 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
 
 from callprobe.censor.policy import PolicyError
+from callprobe.cli.errors import WrongInputError
 from callprobe.lab.history import HistoryError, load_history
 from callprobe.lab.incident import play
 from callprobe.scenario.catalogue import default_root
 from callprobe.scenario.load import ScenarioError
-
-WRONG_INPUT: Final = 2
-
-
-class WrongInputError(click.ClickException):
-    """One sentence about the input, and exit code 2."""
-
-    exit_code = WRONG_INPUT
 
 
 @click.command(name="incident")

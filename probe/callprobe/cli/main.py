@@ -1,4 +1,4 @@
-"""``callprobe``: the command group. Commands are imported when they are called, so that each starts quickly."""
+"""``callprobe``: the command group. A command is imported when it is called, so that each starts quickly."""
 
 import importlib
 from typing import Final

@@ -7,11 +7,11 @@ import secrets
 import sys
 import tomllib
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
 
+from callprobe.cli.errors import WrongInputError
 from callprobe.net import clock
 from callprobe.net.guard import Guard
 from callprobe.net.loop import StampedLoop
@@ -21,14 +21,6 @@ from callprobe.responder.networks import NetworkPrefix, NetworkTable
 from callprobe.responder.plane import Identity, ResponderPlane
 from callprobe.responder.server import PortsError, UdpPorts, bind_ports
 from callresults.collector.serve import ListenError, Tls, parse_listen, server_for
-
-WRONG_INPUT: Final = 2
-
-
-class WrongInputError(click.ClickException):
-    """One sentence about the input, and exit code 2."""
-
-    exit_code = WRONG_INPUT
 
 
 class ResponderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +57,11 @@ def serve_command(listen: str, config: Path | None) -> None:
     TCP on PORT, UDP on PORT and the ports after it. Plain HTTP is spoken on loopback only.
     """
     settings = _config(config)
-    tls = Tls(Path(settings.tls_cert), Path(settings.tls_key)) if settings.tls_cert and settings.tls_key else None
+    tls = (
+        Tls(Path(settings.tls_cert), Path(settings.tls_key))
+        if settings.tls_cert and settings.tls_key
+        else None
+    )
     try:
         host, port = parse_listen(listen)
         if tls is None and not Guard(only_local=True).allows(host):

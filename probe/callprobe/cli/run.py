@@ -15,9 +15,12 @@ from typing import Any, Final
 import click
 import msgspec
 
+from callprobe.cli.errors import WrongInputError
 from callprobe.cli.plan import plan_text
 from callprobe.cli.table import LiveProgress, verdict_table
-from callprobe.net.guard import Guard
+from callprobe.dialect.registry import UnknownDialectError, find
+from callprobe.net.guard import Guard, GuardConfigError
+from callprobe.net.http import CaFileError
 from callprobe.net.loop import StampedLoop
 from callprobe.net.sockets import SocketNet
 from callprobe.run.events import Listener, Silent
@@ -36,15 +39,8 @@ from callresults.nettests.common import AccessType
 
 DONE: Final = 0
 FAILED: Final = 1
-WRONG_INPUT: Final = 2
 INTERRUPTED: Final = 3
 ACCESS_TYPES: Final = ("wired", "home-wifi", "phone-hotspot", "mobile-modem", "other")
-
-
-class WrongInputError(click.ClickException):
-    """One sentence about the input, and exit code 2."""
-
-    exit_code = WRONG_INPUT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +69,9 @@ class _Report:
 
 @click.command(name="run")
 @click.argument("scenarios", nargs=-1)
-@click.option("--responder", "responders", multiple=True, metavar="URL", help="Far end to call; may be repeated.")
+@click.option(
+    "--responder", "responders", multiple=True, metavar="URL", help="Far end to call; may be repeated."
+)
 @click.option("--collector", metavar="URL", help="Where measurements are uploaded afterwards.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True)
 @click.option("--media-duration-s", type=click.FloatRange(0.5, 180.0), help="Instead of the scenario's.")
@@ -131,6 +129,7 @@ def _scenarios(
     catalogue = Catalogue()
     try:
         found = [catalogue.find(name) for name in names or _default_names(catalogue, any_responder)]
+        _check_dialects(found)
         if endpoints is None:
             return _ordered(found), ()
         replaced: dict[str, Endpoint] = load_endpoints(endpoints)
@@ -138,6 +137,15 @@ def _scenarios(
         return _ordered([with_endpoints(item, replaced) for item in found]), tuple(sorted(ca_files))
     except ScenarioError as error:
         raise WrongInputError(str(error)) from error
+
+
+def _check_dialects(scenarios: Sequence[Scenario]) -> None:
+    for item in scenarios:
+        if isinstance(item, CallScenario):
+            try:
+                find(item.dialect)
+            except UnknownDialectError as error:
+                raise WrongInputError(f"{item.id}: dialect: {error}") from error
 
 
 def _default_names(catalogue: Catalogue, any_responder: bool) -> list[str]:  # noqa: FBT001
@@ -157,7 +165,9 @@ def _responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[
         raise WrongInputError(f"--responder: {error}") from error
     for url in urls:
         if url.text.startswith("http:") and not is_loopback_url(url.text):
-            raise WrongInputError(f"--responder: {url.text} is plain HTTP; only loopback may be, use https://")
+            raise WrongInputError(
+                f"--responder: {url.text} is plain HTTP; only loopback may be, use https://"
+            )
     calls = [item.id for item in scenarios if isinstance(item, CallScenario)]
     if calls and not urls:
         raise WrongInputError(f"{calls[0]} needs a far end: give --responder URL")
@@ -202,6 +212,8 @@ def _execute(order: _Order, collector: str | None, listener: Listener, rng: rand
                 loop.run(_upload(outbox, collector, report))
     except KeyboardInterrupt:
         report.interrupted = True
+    except (GuardConfigError, CaFileError) as error:
+        raise WrongInputError(str(error)) from error
     return report
 
 
@@ -210,7 +222,10 @@ async def _measure(
 ) -> None:
     noted = _Noting(listener, report.notices)
     net = SocketNet(
-        Guard.from_environ(os.environ), random.Random(rng.getrandbits(64)), ca_files=order.ca_files, interface=order.interface
+        Guard.from_environ(os.environ),
+        random.Random(rng.getrandbits(64)),
+        ca_files=order.ca_files,
+        interface=order.interface,
     )
     home = resolve_home(os.environ)
     surroundings = Surroundings(
@@ -295,7 +310,7 @@ def verdict_row(item: Kept) -> dict[str, Any]:
     """Return one verdict in the form of the contract."""
     keys = item.measurement.test_keys
     verdict = keys.verdict
-    assert verdict is not None  # noqa: S101 - the caller filters
+    assert verdict is not None
     return {
         "scenario": keys.scenario_id,
         "service": keys.service,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -38,7 +38,7 @@ class LiveProgress:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> "LiveProgress":
+    def __enter__(self) -> Self:
         """Begin to draw."""
         self._progress.start()
         return self
@@ -65,28 +65,31 @@ class LiveProgress:
 def verdict_table(kept: Sequence[Kept], console: Console | None = None) -> None:
     """Print one row per measurement: what was tried, how far it got, both directions, the verdict."""
     table = Table(title="What this network did", title_justify="left", header_style="bold")
-    for name in ("scenario", "arm", "got to", "loss up", "loss down", "jitter", "MOS", "verdict"):
-        right = name in {"loss up", "loss down", "jitter", "MOS"}
-        table.add_column(name, justify="right" if right else "left", no_wrap=name != "got to")
+    table.add_column("", no_wrap=True)
+    table.add_column("got to")
+    for name in ("loss up/down", "jitter", "MOS"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
     previous = None
     for item in kept:
         keys = item.measurement.test_keys
-        if previous not in {None, keys.scenario_id}:
+        if keys.scenario_id != previous:
             table.add_section()
-        name = keys.scenario_id if previous != keys.scenario_id else ""
+            table.add_row(f"[bold]{keys.scenario_id.partition('/')[2] or keys.scenario_id}[/]")
         previous = keys.scenario_id
-        table.add_row(name, *_cells(item))
+        table.add_row(*_cells(item))
     (console or Console()).print(table)
 
 
 def _cells(item: Kept) -> tuple[str, ...]:
     keys = item.measurement.test_keys
     failing = first_failing(keys.stages)
-    got_to = "all stages" if failing is None else f"failed: {failing.name}"
-    up = keys.metrics_up if isinstance(keys, CallKeys) else None
-    down = keys.metrics_down if isinstance(keys, CallKeys) else None
-    arm = keys.arm if isinstance(keys, CallKeys) else f"{keys.arm} {keys.target_id}"
-    return (arm, got_to, _loss(up), _loss(down), _jitter(up, down), _mos(up, down), _verdict(item))
+    got_to = "all stages" if failing is None else f"[red]failed[/] {failing.name}"
+    if not isinstance(keys, CallKeys):
+        return (f"  {keys.target_id}", got_to, "", "", "", _verdict(item))
+    directions = (keys.metrics_up, keys.metrics_down)
+    loss = "/".join(_loss(metrics) for metrics in directions)
+    return (f"  {keys.arm}", got_to, f"{loss} %", _jitter(*directions), _mos(*directions), _verdict(item))
 
 
 def _verdict(item: Kept) -> str:
@@ -94,14 +97,14 @@ def _verdict(item: Kept) -> str:
     if keys.verdict is None:
         return "" if keys.valid else f"void: {keys.void_reason}"
     colour = COLOURS[keys.verdict.verdict]
-    detail = f" ({keys.verdict.mechanism})" if keys.verdict.mechanism else ""
-    return f"[{colour}]{keys.verdict.verdict}[/]{detail}"
+    detail = keys.verdict.mechanism or ", ".join(keys.verdict.reasons)
+    return f"[{colour}]{keys.verdict.verdict}[/]" + (f" ({detail})" if detail else "")
 
 
 def _loss(metrics: DirectionMetrics | None) -> str:
     if metrics is None or metrics.loss_ratio is None:
-        return "-"
-    return f"{100 * metrics.loss_ratio:.1f} %"
+        return "?"
+    return f"{100 * metrics.loss_ratio:.1f}"
 
 
 def _jitter(*directions: DirectionMetrics | None) -> str:

@@ -1,0 +1,5 @@
+"""``python -m callprobe``."""
+
+from callprobe.cli.main import main
+
+main(prog_name="callprobe")
