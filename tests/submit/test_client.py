@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -57,17 +56,17 @@ class Waits:
 
 
 class KillingTransport(httpx.AsyncHTTPTransport):
-    """Kills a process at the moment at which one more request than ``after_answers`` is on its way."""
+    """Kills a process when it is asked once more after so many requests, while those before are in work."""
 
-    def __init__(self, pid: int, after_answers: int) -> None:
+    def __init__(self, pid: int, after_requests: int) -> None:
         super().__init__()
         self._pid = pid
-        self._left = after_answers
+        self._requests_left = after_requests
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._left == 0:
-            threading.Timer(0.02, os.kill, [self._pid, signal.SIGKILL]).start()
-        self._left -= 1
+        if self._requests_left == 0:
+            os.kill(self._pid, signal.SIGKILL)
+        self._requests_left -= 1
         return await super().handle_async_request(request)
 
 
@@ -206,7 +205,7 @@ def test_collector_killed_during_upload_has_everything_exactly_once_afterwards(t
     for number in range(1_490, 1_530):
         outbox.save(canonical_call(number))
     process, url = start(tmp_path / "store")
-    transport = KillingTransport(process.pid, after_answers=3)
+    transport = KillingTransport(process.pid, after_requests=3)
     first = asyncio.run(upload_files([folder], url, transport, sleep=Waits()))
     process.communicate(timeout=10)
     assert first.left > 0
