@@ -103,7 +103,7 @@ class TruthLog:
         self.socket_drops = 0
         """Set by the front-end."""
 
-    def record(  # noqa: PLR0917 - one row's columns
+    def record(
         self,
         t_ns: int,
         direction: Way,
