@@ -12,7 +12,10 @@ from helpers.repository import DISTRIBUTIONS, ROOT, modules
 
 IMPORT_NAMES = {"pyopenssl": "OpenSSL", "pylibsrtp": "pylibsrtp"}
 """Distributions whose import name differs from their own."""
-WITHOUT_IMPORT = {("analysis", "callresults"): "it defines the published columns that the analysis reads"}
+WITHOUT_IMPORT = {
+    ("analysis", "callresults"): "it defines the published columns that the analysis reads",
+    ("probe", "uvicorn"): "callresults.collector.serve runs it; the extra would bring pyarrow along",
+}
 """Dependencies that no module imports, each with the reason."""
 
 
