@@ -204,7 +204,7 @@ def _damaged(evidence: Evidence, rule: BrokenWhenConnected) -> Atom:
     if lacking:
         return _lacking("damage", lacking)
     effect = evidence.change(rule.flows, "damage", day)
-    if effect.low95 >= rule.damage_min and effect.joint:
+    if effect.low95 >= rule.damage_min and effect.p_volunteer <= 0.01:
         verdict: Judgement = "supported"
     else:
         verdict = "refuted" if effect.high95 <= rule.damage_min else "insufficient"

@@ -83,7 +83,7 @@ def _runs(rows: pd.DataFrame) -> "pd.Series[int]":
     ordered = rows.sort_values(["country", "asn", "probe_id", "start"], kind="stable")
     who = ordered["country"] + ordered["asn"] + ordered["probe_id"]
     begins = (who != who.shift()) | (ordered["start"].diff() > RUN_GAP)
-    return begins.cumsum().reindex(rows.index)
+    return begins.astype("int64").cumsum().reindex(rows.index)
 
 
 def _down(rows: pd.DataFrame) -> "pd.Series[bool]":
