@@ -4,23 +4,39 @@ Pure. It answers control datagrams of its dialect, sends the agreed schedule in 
 writes down every arrival; whether a datagram may leave at all is the business of the plane above it.
 """
 
+from typing import Final
+
 from callprobe.dialect.contract import Dialect, FlowKeys, Heard, Schedule
 from callprobe.media.flow import Address
 from callprobe.media.sequence import extend
 from callprobe.media.session import FlowView
+
+COPIES_RECORDED: Final = 4
+"""Arrivals written down per packet of the schedule; who sends more finds the record marked incomplete."""
 
 
 class Answerer:
     """One granted flow at the responder. ``start_ns`` is the session's start, the origin of the record."""
 
     def __init__(
-        self, flow_id: int, dialect: Dialect, keys: FlowKeys, schedule: Schedule, *, start_ns: int
+        self,
+        flow_id: int,
+        dialect: Dialect,
+        keys: FlowKeys,
+        schedule: Schedule,
+        *,
+        packets_up: int,
+        start_ns: int,
     ) -> None:
-        """Prepare a flow; it belongs to no source address until the first datagram binds it."""
+        """Prepare a flow; it belongs to no source address until the first datagram binds it.
+
+        ``packets_up``: how many media packets the probe's schedule has; any other number is not the probe's.
+        """
         self.flow_id = flow_id
         self.dialect = dialect
         self.keys = keys
         self.schedule = schedule
+        self._packets_up = packets_up
         self._start_ns = start_ns
         self._first_control_ns: int | None = None
         self._control_received = 0
@@ -30,6 +46,7 @@ class Answerer:
         self._highest = 0
         self._media_from: int | None = None
         self._slot = 0
+        self._complete = True
 
     def next_deadline(self) -> int | None:
         """Return when the next media packet of the responder is due, or None."""
@@ -54,18 +71,13 @@ class Answerer:
 
     def on_datagram(
         self, now_ns: int, kernel_ns: int, source: Address, utc_ms: int, data: bytes
-    ) -> list[bytes]:
-        """Record an arrival and return the answers it wants."""
+    ) -> list[bytes] | None:
+        """Record an arrival and return the answers it wants; None when it is not this flow's."""
         heading = self.dialect.hear(self.keys, "up", data)
         if heading.kind is Heard.MEDIA and heading.sequence_low16 is not None:
-            sequence = extend(self._highest, heading.sequence_low16)
-            self._highest = max(self._highest, sequence)
-            self._received.append((sequence, kernel_ns))
-            if self._media_from is None:
-                self._media_from = now_ns
-            return []
+            return self._media(now_ns, kernel_ns, heading.sequence_low16)
         if heading.kind is not Heard.CONTROL:
-            return []
+            return None
         self._control_received += 1
         if self._first_control_ns is None:
             self._first_control_ns = kernel_ns
@@ -95,7 +107,21 @@ class Answerer:
             received_us=tuple((at - self._start_ns) // 1000 for _, at in self._received),
             sent_sequence=tuple(sequence for sequence, _ in self._sent),
             sent_us=tuple((at - self._start_ns) // 1000 for _, at in self._sent),
+            complete=self._complete,
         )
+
+    def _media(self, now_ns: int, kernel_ns: int, sequence_low16: int) -> list[bytes] | None:
+        sequence = extend(self._highest, sequence_low16)
+        if not 0 <= sequence < self._packets_up:
+            return None
+        self._highest = max(self._highest, sequence)
+        if len(self._received) < COPIES_RECORDED * self._packets_up:
+            self._received.append((sequence, kernel_ns))
+        else:
+            self._complete = False
+        if self._media_from is None:
+            self._media_from = now_ns
+        return []
 
     def _us(self, at_ns: int | None) -> int | None:
         return None if at_ns is None else (at_ns - self._start_ns) // 1000

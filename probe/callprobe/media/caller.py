@@ -23,7 +23,7 @@ class CallerLog:
     first_request_ns: int | None = None
     last_request_ns: int | None = None
     answered_ns: int | None = None
-    """Arrival of the answer that completed the set-up."""
+    """Arrival of the answer that completed the set-up; one after its deadline does not."""
     keepalives_sent: int = 0
     keepalives_answered: int = 0
     sent: list[tuple[int, int]] = field(default_factory=list)
@@ -39,18 +39,18 @@ class Caller:
     """One call-shaped flow from the probe's side; see ``FlowMachine`` for the four methods."""
 
     def __init__(
-        self,
-        dialect: Dialect,
-        keys: FlowKeys,
-        peer: Address,
-        schedule: Schedule,
+        self, dialect: Dialect, keys: FlowKeys, peer: Address, schedule: Schedule, *, packets_down: int
     ) -> None:
-        """Prepare a flow; it is silent until ``begin_setup``."""
+        """Prepare a flow; it is silent until ``begin_setup``.
+
+        ``packets_down``: how many media packets the far end's schedule has; any other number is not its.
+        """
         self.log = CallerLog()
         self._dialect = dialect
         self._keys = keys
         self._peer = peer
         self._schedule = schedule
+        self._packets_down = packets_down
         self._requests_at: list[int] = []
         self._attempt = 0
         self._setup_until = NEVER
@@ -135,11 +135,14 @@ class Caller:
             self.log.foreign += 1
             return
         sequence = extend(self._highest, heading.sequence_low16)
+        if not 0 <= sequence < self._packets_down:
+            self.log.foreign += 1
+            return
         self._highest = max(self._highest, sequence)
         self.log.arrived.append((sequence, kernel_ns))
 
     def _answered(self, kernel_ns: int) -> None:
-        if self.log.answered_ns is not None:
+        if self.log.answered_ns is not None or kernel_ns > self._setup_until:
             return
         self.log.answered_ns = kernel_ns
         self._setup_over = True
@@ -156,7 +159,8 @@ class Caller:
             datagrams = self._dialect.requests(self._keys, self._attempt)
             self._attempt += 1
             self.log.requests += len(datagrams)
-            self.log.first_request_ns = self.log.first_request_ns or now_ns
+            if self.log.first_request_ns is None:
+                self.log.first_request_ns = now_ns
             self.log.last_request_ns = now_ns
             out += datagrams
         if now_ns >= self._setup_until:

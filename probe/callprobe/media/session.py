@@ -12,8 +12,8 @@ import msgspec
 from callprobe.dialect.contract import CallMedium
 
 SESSIONS_PATH = "/v1/sessions"
-"""POST opens; ``/{session_id}/media`` POST begins the far end's media; ``/{session_id}/record`` GET hands over
-the receive record; DELETE ends."""
+"""POST opens; ``/{session_id}/media`` POST begins the far end's media; ``/{session_id}/record`` GET hands
+over the receive record; DELETE ends."""
 MEDIA_LEAD_NS = 100_000_000
 """Both ends send their first media packet this long after the probe asked for them to begin."""
 WHIP_PATH = "/v1/whip"
@@ -80,6 +80,8 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     received_us: tuple[int, ...]
     sent_sequence: tuple[int, ...]
     sent_us: tuple[int, ...]
+    complete: bool = True
+    """False when more arrived than the responder was willing to write down."""
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

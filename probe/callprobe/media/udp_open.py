@@ -1,8 +1,8 @@
 """The ``udp_open`` rung: a token-bearing random datagram that the responder echoes.
 
 It runs on a five-tuple of its own, so that the first packets of every other flow stay exactly those of its
-dialect. The echo carries a nonce; sending it back proves to the responder that this host receives what is sent
-to it.
+dialect. The echo carries a nonce; sending it back proves to the responder that this host receives what is
+sent to it.
 """
 
 from typing import Final
@@ -29,8 +29,13 @@ class UdpOpen:
         self.first_request_ns: int | None = None
         self.answered_ns: int | None = None
         self.rtt_ns: int | None = None
-        self._requested_ns = 0
+        """Null after a retransmission: no echo tells which request it answers (RFC 6298 section 3, Karn)."""
         self._over = False
+
+    @property
+    def deadline_ns(self) -> int:
+        """When the echo is given up."""
+        return self._start_ns + DEADLINE_NS
 
     @property
     def finished(self) -> bool:
@@ -43,19 +48,19 @@ class UdpOpen:
             return None
         if self.attempts < len(RETRY_NS):
             return self._start_ns + RETRY_NS[self.attempts]
-        return self._start_ns + DEADLINE_NS
+        return self.deadline_ns
 
     def on_time(self, now_ns: int) -> list[Datagram]:
         """Send the next request, or give up."""
         if self._over:
             return []
-        if now_ns >= self._start_ns + DEADLINE_NS:
+        if now_ns >= self.deadline_ns:
             self._over = True
             return []
         if self.attempts >= len(RETRY_NS) or now_ns < self._start_ns + RETRY_NS[self.attempts]:
             return []
-        self.first_request_ns = self.first_request_ns or now_ns
-        self._requested_ns = now_ns
+        if self.first_request_ns is None:
+            self.first_request_ns = now_ns
         datagrams = open_echo.OPEN.requests(self._keys, self.attempts)
         self.attempts += 1
         return [Datagram(self._peer, data) for data in datagrams]
@@ -67,7 +72,8 @@ class UdpOpen:
         if self._over or peer != self._peer or heading.kind is not Heard.SETUP_ANSWER:
             return []
         self.answered_ns = kernel_ns
-        self.rtt_ns = kernel_ns - self._requested_ns
+        if self.attempts == 1 and self.first_request_ns is not None:
+            self.rtt_ns = kernel_ns - self.first_request_ns
         self._over = True
         return [Datagram(peer, open_echo.proof(self._keys, data))] * PROOF_REPEATS
 

@@ -1,21 +1,30 @@
 """The ``call`` nettest: call-shaped flows beside their controls, interleaved on one grid.
 
-Specification: ``scenarios/calls/*.md``. All arms open their sockets at once, do their set-ups side by side, and
-then send their media on one 20 ms grid, each arm in its own randomly drawn place in it.
+Specification: ``scenarios/calls/*.md``. All arms open their sockets at once, do their set-ups side by side,
+and then send their media on one 20 ms grid, each arm in its own randomly drawn place in it.
 """
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from callprobe.dialect.contract import CallMedium, Dialect, FlowKeys, Schedule
 from callprobe.media.caller import Caller, CallerLog
-from callprobe.media.flow import Address
+from callprobe.media.flow import Address, FlowMachine
 from callprobe.media.session import MEDIA_LEAD_NS, FlowView, SessionRecord
 from callprobe.media.udp_open import UdpOpen
 from callprobe.net.contract import FlowGroup, Net
-from callprobe.nettest.ladder import media_stages, setup_stage, udp_open_stage
+from callprobe.nettest.ladder import (
+    HeardMedia,
+    Span,
+    media_stages,
+    no_media,
+    seconds,
+    setup_stage,
+    udp_open_stage,
+)
 from callresults.failure import Failure
 from callresults.metrics.direction import DirectionMetrics
 from callresults.metrics.summary import (
@@ -33,6 +42,7 @@ OPEN_PATIENCE_NS: Final = 1_000_000_000
 """How long the other flows wait for the echo before they start without a proved path."""
 STEP_NS: Final = 50_000_000
 LINGER_NS: Final = 1_000_000_000
+PROGRESS_NS: Final = 1_000_000_000
 
 Progress = Callable[[str, float], None]
 """Called with a phase's name and the share (0..1) of the nettest that is done."""
@@ -61,7 +71,10 @@ class ArmOutcome:
     plan: ArmPlan
     caller: Caller
     media_from_ns: int | None = None
+    """None when the run ended before."""
     media_until_ns: int = 0
+    """When the last media packet was due, or the run ended."""
+    interrupted: bool = False
     local: LocalConditions | None = None
 
     @property
@@ -76,16 +89,19 @@ class CallOutcome:
 
     origin_ns: int
     udp_open: UdpOpen
-    open_until_ns: int = 0
+    ended_ns: int | None = None
+    """None until the flows have run."""
     arms: list[ArmOutcome] = field(default_factory=list)
 
 
 def prepare(plans: Sequence[ArmPlan], udp_open: UdpOpen, *, origin_ns: int) -> CallOutcome:
     """Return the outcome that ``run`` fills in, so that what was measured survives an interruption."""
-    callers = [Caller(plan.dialect, plan.keys, plan.peer, plan.schedule) for plan in plans]
-    outcome = CallOutcome(origin_ns=origin_ns, udp_open=udp_open)
-    outcome.arms = [ArmOutcome(plan, caller) for plan, caller in zip(plans, callers, strict=True)]
-    return outcome
+    return CallOutcome(origin_ns, udp_open, arms=[ArmOutcome(plan, _caller(plan)) for plan in plans])
+
+
+def _caller(plan: ArmPlan) -> Caller:
+    packets_down = len(plan.schedule_down)
+    return Caller(plan.dialect, plan.keys, plan.peer, plan.schedule, packets_down=packets_down)
 
 
 async def run(
@@ -101,61 +117,77 @@ async def run(
     ``begin_media`` asks the far end to begin its media, after all set-ups and right before ours.
     Raises NetError only when the own machine cannot open a socket.
     """
-    udp_open, origin_ns = outcome.udp_open, outcome.origin_ns
-    callers = [arm.caller for arm in outcome.arms]
-    group = await net.open_flows([udp_open, *callers])
+    machines: list[FlowMachine] = [outcome.udp_open, *(arm.caller for arm in outcome.arms)]
+    group = await net.open_flows(machines)
+    flows = _Flows(net, group, outcome, progress)
     try:
-        await _open(net, group, udp_open, progress)
-        await _set_up(net, group, callers, progress)
+        await flows.open()
+        await flows.set_up()
         await begin_media()
-        await _talk(net, group, callers, outcome, rng, progress)
+        await flows.talk(rng)
     finally:
-        end_ns = net.now_ns()
-        outcome.open_until_ns = min(end_ns, origin_ns + 4_000_000_000)
-        for index, arm in enumerate(outcome.arms):
-            arm.media_until_ns = arm.media_until_ns or end_ns
-            arm.local = _local(group, index + 1, arm.log)
+        flows.end()
         await group.close()
 
 
-async def _open(net: Net, group: FlowGroup, udp_open: UdpOpen, progress: Progress) -> None:
-    progress("udp_open", 0.0)
-    patience = net.now_ns() + OPEN_PATIENCE_NS
-    while not udp_open.finished and net.now_ns() < patience:
-        await group.run(net.now_ns() + STEP_NS)
+@dataclass(frozen=True)
+class _Flows:
+    """The open flows of one run, and its phases in their order."""
 
+    net: Net
+    group: FlowGroup
+    outcome: CallOutcome
+    progress: Progress
 
-async def _set_up(net: Net, group: FlowGroup, callers: list[Caller], progress: Progress) -> None:
-    progress("set-up", 0.1)
-    start = net.now_ns() + STEP_NS
-    for caller in callers:
-        caller.begin_setup(start)
-    while not all(caller.setup_finished for caller in callers):
-        await group.run(net.now_ns() + STEP_NS)
+    async def open(self) -> None:
+        self.progress("udp_open", 0.0)
+        patience_ns = self.net.now_ns() + OPEN_PATIENCE_NS
+        while not self.outcome.udp_open.finished and self.net.now_ns() < patience_ns:
+            await self.group.run(self.net.now_ns() + STEP_NS)
 
+    async def set_up(self) -> None:
+        self.progress("set-up", 0.1)
+        start_ns = self.net.now_ns() + STEP_NS
+        callers = [arm.caller for arm in self.outcome.arms]
+        for caller in callers:
+            caller.begin_setup(start_ns)
+        while not all(caller.setup_finished for caller in callers):
+            await self.group.run(self.net.now_ns() + STEP_NS)
 
-async def _talk(
-    net: Net,
-    group: FlowGroup,
-    callers: list[Caller],
-    outcome: CallOutcome,
-    rng: random.Random,
-    progress: Progress,
-) -> None:
-    places = list(range(len(callers)))
-    rng.shuffle(places)
-    grid = net.now_ns() + MEDIA_LEAD_NS
-    end = grid
-    for place, caller, arm in zip(places, callers, outcome.arms, strict=True):
-        start = grid + place * GRID_NS // len(callers)
-        last = arm.plan.schedule[-1].offset_ns if arm.plan.schedule else 0
-        caller.begin_media(start, linger_ns=LINGER_NS)
-        arm.media_from_ns, arm.media_until_ns = start, start + last
-        end = max(end, start + last + LINGER_NS + 2 * GRID_NS)
-    while net.now_ns() < end:
-        done = (net.now_ns() - grid) / max(end - grid, 1)
-        progress("media", 0.2 + 0.8 * min(max(done, 0.0), 1.0))
-        await group.run(min(net.now_ns() + 1_000_000_000, end))
+    async def talk(self, rng: random.Random) -> None:
+        grid_ns = self.net.now_ns() + MEDIA_LEAD_NS
+        end_ns = self._begin_media(grid_ns, rng)
+        while not self._finished() and self.net.now_ns() < end_ns:
+            done = (self.net.now_ns() - grid_ns) / (end_ns - grid_ns)
+            self.progress("media", 0.2 + 0.8 * min(max(done, 0.0), 1.0))
+            await self.group.run(min(self.net.now_ns() + PROGRESS_NS, end_ns))
+
+    def end(self) -> None:
+        """Write down when the run ended, and what the own machine did to it."""
+        end_ns = self.outcome.ended_ns = self.net.now_ns()
+        for index, arm in enumerate(self.outcome.arms):
+            if arm.media_from_ns is None or arm.media_from_ns >= end_ns:
+                arm.media_from_ns, arm.media_until_ns = None, end_ns
+            arm.interrupted = arm.media_from_ns is None or arm.media_until_ns > end_ns
+            arm.media_until_ns = min(arm.media_until_ns, end_ns)
+            arm.local = _local(self.group, index + 1, arm.log)
+
+    def _begin_media(self, grid_ns: int, rng: random.Random) -> int:
+        """Give each arm its place in the grid; return when all is over at the latest."""
+        arms = self.outcome.arms
+        places = list(range(len(arms)))
+        rng.shuffle(places)
+        end_ns = max(grid_ns, self.outcome.udp_open.deadline_ns)
+        for place, arm in zip(places, arms, strict=True):
+            start_ns = grid_ns + place * GRID_NS // len(arms)
+            last_ns = start_ns + (arm.plan.schedule[-1].offset_ns if arm.plan.schedule else 0)
+            arm.caller.begin_media(start_ns, linger_ns=LINGER_NS)
+            arm.media_from_ns, arm.media_until_ns = start_ns, last_ns
+            end_ns = max(end_ns, last_ns + LINGER_NS + 2 * GRID_NS)
+        return end_ns + 1
+
+    def _finished(self) -> bool:
+        return self.outcome.udp_open.finished and all(arm.caller.finished for arm in self.outcome.arms)
 
 
 def _local(group: FlowGroup, index: int, log: CallerLog) -> LocalConditions:
@@ -179,34 +211,44 @@ def _quantile_ms(ordered_ns: Sequence[int], share: float) -> float | None:
 
 def stages_of_arm(outcome: CallOutcome, arm: ArmOutcome, record: SessionRecord | None) -> tuple[Stage, ...]:
     """Return the ladder of one arm above ``session_open``."""
+    return (*_open_stages(outcome, arm), *_media_stages(outcome, arm, record))
+
+
+def echo_stage(outcome: CallOutcome) -> Stage:
+    """Return the ``udp_open`` rung that the arms of a run share."""
+    ended_ns = outcome.origin_ns if outcome.ended_ns is None else outcome.ended_ns
+    return udp_open_stage(outcome.udp_open, origin_ns=outcome.origin_ns, end_ns=ended_ns)
+
+
+def _open_stages(outcome: CallOutcome, arm: ArmOutcome) -> tuple[Stage, ...]:
     setup = arm.plan.dialect.setup
-    rungs: list[Stage] = []
-    if setup.name != "udp_open":
-        rungs.append(udp_open_stage(outcome.udp_open, outcome.origin_ns, outcome.open_until_ns))
-    rungs.append(
-        setup_stage(
-            arm.log,
-            setup.name,
-            Failure(setup.failure),
-            setup.deadline_ns,
-            origin_ns=outcome.origin_ns,
-            end_ns=min(
-                arm.media_from_ns or arm.media_until_ns,
-                (arm.log.first_request_ns or arm.media_until_ns) + setup.deadline_ns,
-            ),
-        )
-    )
-    view = view_of(record, arm.plan.flow_id)
-    up_span = None if record is None or view is None else _span_ns(record, outcome)
-    rungs += media_stages(
-        [at for _, at in arm.log.arrived],
-        None if view is None else [at * 1000 for at in view.received_us],
-        media_from_ns=arm.media_from_ns,
-        media_until_ns=arm.media_until_ns,
-        up_span_ns=up_span,
-        origin_ns=outcome.origin_ns,
-    )
-    return tuple(rungs)
+    ended_ns = arm.media_until_ns if arm.media_from_ns is None else arm.media_from_ns
+    own = setup_stage(arm.log, setup, origin_ns=outcome.origin_ns, end_ns=ended_ns)
+    return (own,) if setup.name == "udp_open" else (echo_stage(outcome), own)
+
+
+def _media_stages(outcome: CallOutcome, arm: ArmOutcome, record: SessionRecord | None) -> tuple[Stage, Stage]:
+    origin_ns = outcome.origin_ns
+    if arm.media_from_ns is None:
+        return no_media(seconds(arm.media_until_ns, origin_ns), Failure.INTERRUPTED)
+    due = Span(arm.media_from_ns, arm.media_until_ns)
+    down = HeardMedia([at for _, at in arm.log.arrived], due)
+    up = _heard_up(record, arm.plan.flow_id, due.until_ns - due.from_ns)
+    return media_stages(down, up, origin_ns=origin_ns, interrupted=arm.interrupted)
+
+
+def _heard_up(record: SessionRecord | None, flow_id: int, length_ns: int) -> HeardMedia | None:
+    """Return what the responder heard of a flow, on its own clock; None when its record never came.
+
+    The clocks are not synchronised. All arms share one grid, so the first media packet of any of them stands
+    for when this one's were due.
+    """
+    view = view_of(record, flow_id)
+    if record is None or view is None:
+        return None
+    first_us = min((min(flow.received_us) for flow in record.flows if flow.received_us), default=0)
+    due = Span(first_us * 1000, first_us * 1000 + length_ns)
+    return HeardMedia([at_us * 1000 for at_us in view.received_us], due)
 
 
 def view_of(record: SessionRecord | None, flow_id: int) -> FlowView | None:
@@ -214,20 +256,6 @@ def view_of(record: SessionRecord | None, flow_id: int) -> FlowView | None:
     if record is None:
         return None
     return next((view for view in record.flows if view.flow_id == flow_id), None)
-
-
-def _span_ns(record: SessionRecord, outcome: CallOutcome) -> tuple[int, int] | None:
-    """First and last up-media arrival of any flow of the session, on the responder's clock.
-
-    The clocks are not synchronised; the end of the call on the responder's clock is taken from whichever of the
-    simultaneous arms was heard longest. When no arm was heard to the end the stall cannot be told from this.
-    """
-    firsts = [view.received_us[0] for view in record.flows if view.received_us]
-    if not firsts:
-        return None
-    length = max((arm.media_until_ns - (arm.media_from_ns or 0) for arm in outcome.arms), default=0)
-    first = min(firsts) * 1000
-    return first, first + length
 
 
 def metrics_of_arm(
@@ -265,11 +293,11 @@ def sent_down(view: FlowView) -> list[SentPacket]:
 
 
 def options_for(medium: CallMedium, schedule: Schedule) -> MetricOptions:
-    """Return the metric options of a medium: packet interval from the schedule's median gap."""
-    gaps = sorted(
-        later.offset_ns - earlier.offset_ns
-        for earlier, later in zip(schedule, schedule[1:], strict=False)
-        if later.offset_ns > earlier.offset_ns
-    )
-    ptime_ms = gaps[len(gaps) // 2] / 1e6 if gaps else 20.0
-    return MetricOptions(ptime_ms=ptime_ms, playout_ms=60.0 if medium == "voice" else 120.0)
+    """Return the metric options of a medium; a voice packet lasts as long as the schedule's median gap.
+
+    Video has no fixed packet time and no reference codec, so no path index either.
+    """
+    if medium == "video":
+        return MetricOptions(ptime_ms=None, playout_ms=120.0, codec=None)
+    gaps = sorted(later.offset_ns - earlier.offset_ns for earlier, later in pairwise(schedule))
+    return MetricOptions(ptime_ms=gaps[len(gaps) // 2] / 1e6 if gaps else 20.0)

@@ -1,8 +1,9 @@
-"""From what a flow saw to the rungs of its ladder. Pure; times become seconds since the measurement's start."""
+"""From what a flow saw to the rungs of its ladder. Pure; times become seconds since the start."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
+from callprobe.dialect.contract import SetupStage
 from callprobe.media.caller import CallerLog
 from callprobe.media.udp_open import DEADLINE_NS as OPEN_DEADLINE_NS
 from callprobe.media.udp_open import UdpOpen
@@ -26,95 +27,129 @@ def not_reached(name: StageName, at_s: float, reason: Failure) -> Stage:
     return Stage(name=name, t0=at_s, t=at_s, outcome="not_reached", failure=reason)
 
 
-def udp_open_stage(machine: UdpOpen, origin_ns: int, end_ns: int) -> Stage:
-    """Return the ``udp_open`` rung of a run."""
-    start_ns = machine.first_request_ns if machine.first_request_ns is not None else origin_ns
-    answered = machine.answered_ns
+def udp_open_stage(machine: UdpOpen, *, origin_ns: int, end_ns: int) -> Stage:
+    """Return the ``udp_open`` rung of a run that ended at ``end_ns``."""
+    started, answered = machine.first_request_ns, machine.answered_ns
+    if started is None:
+        return not_reached("udp_open", seconds(end_ns, origin_ns), Failure.INTERRUPTED)
+    ended = answered if answered is not None else min(end_ns, machine.deadline_ns)
     return Stage(
         name="udp_open",
-        t0=seconds(start_ns, origin_ns),
-        t=seconds(answered if answered is not None else end_ns, origin_ns),
+        t0=seconds(started, origin_ns),
+        t=seconds(ended, origin_ns),
         outcome="ok" if answered is not None else "failed",
-        failure=None if answered is not None else Failure.UDP_ECHO_TIMEOUT,
+        failure=_failure(answered, Failure.UDP_ECHO_TIMEOUT, in_time=machine.finished),
         deadline_s=OPEN_DEADLINE_NS / 1e9,
         attempts=machine.attempts,
         rtt_ms=None if machine.rtt_ns is None else round(machine.rtt_ns / 1e6, 3),
     )
 
 
-def setup_stage(
-    log: CallerLog, name: StageName, failure: Failure, deadline_ns: int, *, origin_ns: int, end_ns: int
-) -> Stage:
-    """Return the rung that a dialect's first packets are."""
-    if log.first_request_ns is None:
-        return not_reached(name, seconds(end_ns, origin_ns), Failure.INTERRUPTED)
-    answered = log.answered_ns
-    rtt_ns = None if answered is None or log.last_request_ns is None else answered - log.last_request_ns
+def setup_stage(log: CallerLog, setup: SetupStage, *, origin_ns: int, end_ns: int) -> Stage:
+    """Return the rung that a dialect's first packets are; ``end_ns`` is when it was left unanswered.
+
+    The round trip is null after a retransmission, since no answer tells which request it is to (Karn).
+    """
+    started, answered = log.first_request_ns, log.answered_ns
+    if started is None:
+        return not_reached(setup.name, seconds(end_ns, origin_ns), Failure.INTERRUPTED)
+    ended = answered if answered is not None else min(end_ns, started + setup.deadline_ns)
+    once = answered is not None and log.last_request_ns == started
     return Stage(
-        name=name,
-        t0=seconds(log.first_request_ns, origin_ns),
-        t=seconds(answered if answered is not None else end_ns, origin_ns),
+        name=setup.name,
+        t0=seconds(started, origin_ns),
+        t=seconds(ended, origin_ns),
         outcome="ok" if answered is not None else "failed",
-        failure=None if answered is not None else failure,
-        deadline_s=deadline_ns / 1e9,
+        failure=_failure(answered, Failure(setup.failure), in_time=end_ns >= started + setup.deadline_ns),
+        deadline_s=setup.deadline_ns / 1e9,
         attempts=log.requests,
-        rtt_ms=None if rtt_ns is None or rtt_ns < 0 else round(rtt_ns / 1e6, 3),
+        rtt_ms=round((ended - started) / 1e6, 3) if once else None,
     )
+
+
+class Span(NamedTuple):
+    """When media were due on one end's clock, ns."""
+
+    from_ns: int
+    until_ns: int
+
+    @property
+    def deadline_ns(self) -> int:
+        """How long the first packet was given, counted from ``from_ns``."""
+        return min(FIRST_PACKET_DEADLINE_NS, max(self.until_ns - self.from_ns, 1))
+
+
+class HeardMedia(NamedTuple):
+    """Arrivals of one direction in order of arrival, and when they were due, on the hearing end's clock."""
+
+    arrived_ns: Sequence[int]
+    due: Span
+
+    @property
+    def began(self) -> bool:
+        """Whether the first packet came in time."""
+        return bool(self.arrived_ns) and min(self.arrived_ns) <= self.due.from_ns + self.due.deadline_ns
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the direction was silent at the end for longer than a call bears."""
+        length_ns = self.due.until_ns - self.due.from_ns
+        silence_ns = self.due.until_ns - max(self.arrived_ns)
+        return silence_ns > min(STALL_NS, int(STALL_SHARE * length_ns))
 
 
 def media_stages(
-    arrived_down_ns: Sequence[int],
-    arrived_up_ns: Sequence[int] | None,
-    *,
-    media_from_ns: int | None,
-    media_until_ns: int,
-    up_span_ns: tuple[int, int] | None,
-    origin_ns: int,
+    down: HeardMedia, up: HeardMedia | None, *, origin_ns: int, interrupted: bool = False
 ) -> tuple[Stage, Stage]:
     """Return ``media_first_packet`` and ``media_hold``.
 
-    ``arrived_down_ns`` are arrivals at the probe on its clock. ``arrived_up_ns`` are arrivals at the responder on
-    *its* clock (None when its record never came), judged against ``up_span_ns``, the first and last time on that
-    clock at which anything of the session happened. Both directions must live where both are known.
+    ``down`` is what the probe heard, ``up`` what the responder did on *its* clock (None when its record never
+    came). Both directions must live where both are known. ``interrupted``: the run was ended before its time,
+    so that silence says nothing.
     """
-    if media_from_ns is None:
-        at_s = seconds(media_until_ns, origin_ns)
-        return (
-            not_reached("media_first_packet", at_s, Failure.INTERRUPTED),
-            not_reached("media_hold", at_s, Failure.INTERRUPTED),
-        )
-    start_s = seconds(media_from_ns, origin_ns)
-    alive = bool(arrived_down_ns) and (arrived_up_ns is None or bool(arrived_up_ns))
-    deadline_ns = min(FIRST_PACKET_DEADLINE_NS, max(media_until_ns - media_from_ns, 1))
+    start_s = seconds(down.due.from_ns, origin_ns)
+    alive = down.began and (up is None or up.began)
     if not alive:
-        first = Stage(
-            name="media_first_packet",
-            t0=start_s,
-            t=seconds(media_from_ns + deadline_ns, origin_ns),
-            outcome="failed",
-            failure=Failure.MEDIA_NEVER_ARRIVED,
-            deadline_s=deadline_ns / 1e9,
-        )
-        return first, not_reached("media_hold", first.t, Failure.MEDIA_NEVER_ARRIVED)
-    first_s = max(seconds(min(arrived_down_ns), origin_ns), start_s)
+        return _silent(start_s, down.due, interrupted=interrupted)
+    first_s = max(seconds(min(down.arrived_ns), origin_ns), start_s)
     first = Stage(
-        name="media_first_packet", t0=start_s, t=first_s, outcome="ok", deadline_s=deadline_ns / 1e9
+        name="media_first_packet",
+        t0=start_s,
+        t=first_s,
+        outcome="ok",
+        deadline_s=down.due.deadline_ns / 1e9,
     )
-    stalled = _stalled(max(arrived_down_ns), media_from_ns, media_until_ns)
-    if arrived_up_ns and up_span_ns is not None:
-        stalled = stalled or _stalled(max(arrived_up_ns), *up_span_ns)
+    end_s = max(seconds(down.due.until_ns, origin_ns), first_s)
+    if interrupted:
+        return first, not_reached("media_hold", end_s, Failure.INTERRUPTED)
+    stalled = down.stalled or (up is not None and up.stalled)
     outcome: Literal["failed", "ok"] = "failed" if stalled else "ok"
-    hold = Stage(
-        name="media_hold",
-        t0=first_s,
-        t=max(seconds(media_until_ns, origin_ns), first_s),
-        outcome=outcome,
-        failure=Failure.MEDIA_STALLED if stalled else None,
-        deadline_s=None,
+    failure = Failure.MEDIA_STALLED if stalled else None
+    return first, Stage(name="media_hold", t0=first_s, t=end_s, outcome=outcome, failure=failure)
+
+
+def no_media(at_s: float, reason: Failure) -> tuple[Stage, Stage]:
+    """Return both rungs of media that never began."""
+    return not_reached("media_first_packet", at_s, reason), not_reached("media_hold", at_s, reason)
+
+
+def _failure(answered_ns: int | None, failure: Failure, *, in_time: bool) -> Failure | None:
+    """Return why nothing answered: ``failure`` if the deadline passed, else the run was ended before it."""
+    if answered_ns is not None:
+        return None
+    return failure if in_time else Failure.INTERRUPTED
+
+
+def _silent(start_s: float, due: Span, *, interrupted: bool) -> tuple[Stage, Stage]:
+    if interrupted:
+        return no_media(start_s, Failure.INTERRUPTED)
+    deadline_s = due.deadline_ns / 1e9
+    first = Stage(
+        name="media_first_packet",
+        t0=start_s,
+        t=round(start_s + deadline_s, 6),
+        outcome="failed",
+        failure=Failure.MEDIA_NEVER_ARRIVED,
+        deadline_s=deadline_s,
     )
-    return first, hold
-
-
-def _stalled(last_ns: int, from_ns: int, until_ns: int) -> bool:
-    patience = min(STALL_NS, int((until_ns - from_ns) * STALL_SHARE))
-    return until_ns - last_ns > max(patience, 1)
+    return first, not_reached("media_hold", first.t, Failure.MEDIA_NEVER_ARRIVED)

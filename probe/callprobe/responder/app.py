@@ -1,25 +1,26 @@
 """The responder's HTTP side: sessions, records, WHIP and an explaining page. Ports only, no address."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final, Protocol
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from callprobe.media.session import MEDIA_LEAD_NS, SESSIONS_PATH, WHIP_PATH, Refusal, SessionRequest
-from callprobe.responder.plane import RefusedError, ResponderPlane
+from callprobe.responder.plane import BusyError, RefusedError, ResponderPlane
 
 MAX_BODY_BYTES: Final = 64 * 1024
 PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>callprobe responder</title>
 <body style="font-family:sans-serif;max-width:40em;margin:2em auto">
 <h1>This is a callprobe responder</h1>
-<p>Volunteers' probes exchange call-shaped packets with this machine to find out whether a network lets people
-call each other. It answers only probes that opened a session here, never sends a source that has proved nothing
-more than it received, and keeps no address: what it records of a session is sequence numbers, sizes and times,
-and it forgets them within minutes.</p>
+<p>Volunteers' probes exchange call-shaped packets with this machine to find out whether a network lets
+people call each other. It answers only probes that opened a session here, never sends a source that has
+proved nothing more than it received, and keeps no address: what it records of a session is sequence numbers
+and times, and it forgets them within minutes.</p>
 <p>If you see traffic from here that you did not ask for, please tell the operator of this host.</p>
 </body></html>"""
 
@@ -79,10 +80,11 @@ def _bounded(
 ) -> Callable[[Request], Awaitable[Response]]:
     async def read_then_handle(request: Request) -> Response:
         body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                return _refused(f"the request is larger than {MAX_BODY_BYTES} bytes", 413)
+        with suppress(ClientDisconnect):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    return _refused(f"the request is larger than {MAX_BODY_BYTES} bytes", 413)
         return await handler(request, body)
 
     return read_then_handle
@@ -115,8 +117,10 @@ class _Routes:
             return _refused(f"not a session request: {error}", 400)
         try:
             return _json(self._plane.open_session(wanted, self._now_ns()), 201)
+        except BusyError as error:
+            return _refused(str(error), 429)
         except RefusedError as error:
-            return _refused(str(error), 429 if "busy" in str(error) else 422)
+            return _refused(str(error), 422)
 
     async def begin_media(self, request: Request) -> Response:
         at_ns = self._now_ns() + MEDIA_LEAD_NS

@@ -23,8 +23,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Account:
     """Bytes and packets exchanged with one source of one flow.
 
-    Until the source has proved that it receives what is sent to it, it is sent no more bytes and no more packets
-    than it has sent: a forged source address gains nothing (amplification at most 1.00 in both).
+    Until the source has proved that it receives what is sent to it, it is sent no more bytes and no more
+    packets than it has sent: a forged source address gains nothing (amplification at most 1.00 in both).
     """
 
     received_bytes: int = 0

@@ -1,7 +1,6 @@
 """Which network an address belongs to, by the responder's own prefix table."""
 
 import ipaddress
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -37,9 +36,9 @@ class NetworkTable:
         """Sort the rows so that the longest prefix wins."""
         parsed = [(ipaddress.ip_network(row.prefix), Network(row.asn, row.country, row.name)) for row in rows]
         self._rows = sorted(parsed, key=lambda row: row[0].prefixlen, reverse=True)
-        self.find = lru_cache(maxsize=4096)(self._find)
 
-    def _find(self, host: str | None) -> Network:
+    def find(self, host: str | None) -> Network:
+        """Return the network of ``host``, ``UNKNOWN`` for one that no row has; nothing is remembered."""
         if host is None:
             return UNKNOWN
         address = ipaddress.ip_address(host)

@@ -27,10 +27,16 @@ from callprobe.responder.networks import NetworkTable
 
 OPEN: Final = "open"
 GRID_NS: Final = 20_000_000
+MAX_MOVES: Final = 8
+"""How often a flow that has proved nothing may change its source address."""
 
 
 class RefusedError(Exception):
     """The responder does not grant this; the text is one sentence for the asker."""
+
+
+class BusyError(RefusedError):
+    """The responder does not grant this now, but may later."""
 
 
 class Identity(NamedTuple):
@@ -56,6 +62,7 @@ class _Flow:
     account: Account = field(default_factory=Account)
     source: Address | None = None
     port: int = 0
+    moves: int = 0
     is_open_echo: bool = False
     nonce: bytes = b""
     queued_ns: int | None = None
@@ -68,7 +75,6 @@ class _Session:
     start_ns: int
     end_ns: int
     flows: list[_Flow] = field(default_factory=list)
-    idents: list[bytes] = field(default_factory=list)
     proved_hosts: set[str] = field(default_factory=set)
     whip_media_duration_s: float | None = None
 
@@ -95,6 +101,8 @@ class ResponderPlane:
         """
         self.limits = limits or Limits()
         self.ports = ports
+        self.wake: Callable[[], None] = lambda: None
+        """Told when the next deadline may have become earlier without a call of the driver's."""
         self._identity = identity
         self._base_port = base_port
         self._entropy = entropy
@@ -120,7 +128,11 @@ class ResponderPlane:
             end_ns=now_ns + int(self.limits.session_lifetime_s * 1e9),
             whip_media_duration_s=request.whip_media_duration_s,
         )
-        grants = [self._grant(session, wanted) for wanted in request.flows]
+        session.flows = [
+            self._make_flow(session, number, wanted) for number, wanted in enumerate(request.flows)
+        ]
+        for flow in session.flows:
+            self._register(flow)
         self._sessions[session.session_id] = session
         return SessionGrant(
             session_id=session.session_id,
@@ -130,7 +142,9 @@ class ResponderPlane:
             base_port=self._base_port,
             ports=self.ports,
             max_media_duration_s=self.limits.max_media_duration_s,
-            flows=tuple(grants),
+            flows=tuple(
+                FlowGrant(flow_id=flow.answerer.flow_id, key=flow.answerer.keys.key) for flow in session.flows
+            ),
         )
 
     def record(self, session_id: str) -> SessionRecord | None:
@@ -138,7 +152,7 @@ class ResponderPlane:
         session = self._sessions.get(session_id)
         if session is None:
             return None
-        source = next((flow.source for flow in session.flows if flow.source is not None), None)
+        source = _source_of(session)
         network = self._networks.find(source[0] if source else None)
         return SessionRecord(
             session_id=session_id,
@@ -151,7 +165,7 @@ class ResponderPlane:
         )
 
     def begin_media(self, session_id: str, at_ns: int) -> bool:
-        """Begin the far end's media of every bound flow at ``at_ns``, all on one grid; False = no such session."""
+        """Begin the media of every bound flow at ``at_ns``, all on one grid; False = no such session."""
         session = self._sessions.get(session_id)
         if session is None:
             return False
@@ -159,6 +173,7 @@ class ResponderPlane:
         for place, flow in enumerate(bound):
             flow.answerer.begin_media(at_ns + place * GRID_NS // len(bound))
             self._queue(flow)
+        self.wake()
         return True
 
     def whip_media_duration_s(self, session_id: str) -> float | None:
@@ -171,11 +186,11 @@ class ResponderPlane:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return False
-        for ident in session.idents:
-            self._by_ident.pop(ident, None)
         for flow in session.flows:
-            if flow.source is not None:
-                self._by_source.pop((flow.port, flow.source), None)
+            for ident in flow.answerer.dialect.idents(flow.answerer.keys):
+                if self._by_ident.get(ident) is flow:
+                    del self._by_ident[ident]
+            self._unbind(flow)
         return True
 
     def expire(self, now_ns: int) -> None:
@@ -210,29 +225,22 @@ class ResponderPlane:
     ) -> list[Outgoing]:
         """Take one arrival at ``port``; what belongs to no session is dropped without an answer."""
         flow = self._by_source.get((port, source))
-        if flow is None:
-            flow = self._bind(port, source, data)
-            if flow is None:
-                return []
-        flow.account.received(len(data))
-        if flow.is_open_echo:
-            return self._open_echo(flow, data)
-        utc_ms = (now_ns + self._utc_offset_ns) // 1_000_000
-        had_deadline = flow.answerer.next_deadline()
-        answers = flow.answerer.on_datagram(now_ns, kernel_ns, source, utc_ms, data)
-        out = self._allowed(flow, answers)
-        if out:
-            flow.answerer.answered(len(out))
-        if flow.answerer.next_deadline() != had_deadline:
-            self._queue(flow)
-        return out
+        if flow is not None:
+            out = self._take(flow, now_ns, kernel_ns, data)
+            if out is not None:
+                return out
+        other = self._flow_of(data)
+        if other is None or other is flow or not _may_move(other, source[0]):
+            return []
+        self._bind(other, port, source)
+        return self._take(other, now_ns, kernel_ns, data) or []
 
     # --- inner ----------------------------------------------------------------------------------------
 
     def _check(self, request: SessionRequest) -> None:
         limits = self.limits
         if len(self._sessions) >= limits.max_sessions:
-            raise RefusedError("the responder is busy: too many sessions; try again in a few minutes")
+            raise BusyError("the responder is busy: too many sessions; try again in a few minutes")
         if len(request.flows) > limits.max_flows:
             raise RefusedError(f"too many flows: at most {limits.max_flows} in one session")
         durations = [wanted.media_duration_s for wanted in request.flows]
@@ -247,53 +255,82 @@ class ResponderPlane:
             except UnknownDialectError as error:
                 raise RefusedError(str(error)) from error
 
-    def _grant(self, session: _Session, wanted: FlowRequest) -> FlowGrant:
+    def _make_flow(self, session: _Session, number: int, wanted: FlowRequest) -> _Flow:
         dialect = find(wanted.dialect)
-        keys = FlowKeys(self._entropy(32))
-        schedule = (
-            ()
-            if wanted.dialect == OPEN
-            else dialect.schedule(wanted.medium, wanted.media_duration_s, down_seed(wanted.schedule_seed))
+        up, down = (
+            dialect.schedule(wanted.medium, wanted.media_duration_s, seed)
+            for seed in (wanted.schedule_seed, down_seed(wanted.schedule_seed))
         )
-        if len(schedule) > self.limits.max_schedule_packets:
+        if max(len(up), len(down)) > self.limits.max_schedule_packets:
             raise RefusedError(f"too many packets: at most {self.limits.max_schedule_packets} per flow")
-        answerer = Answerer(len(session.flows), dialect, keys, schedule, start_ns=session.start_ns)
-        flow = _Flow(answerer, session, is_open_echo=wanted.dialect == OPEN)
-        session.flows.append(flow)
-        for ident in dialect.idents(keys):
-            self._by_ident[ident] = flow
-            session.idents.append(ident)
-        self._looks[dialect.name] = dialect
-        return FlowGrant(flow_id=flow.answerer.flow_id, key=keys.key)
+        keys = FlowKeys(self._entropy(32))
+        answerer = Answerer(number, dialect, keys, down, packets_up=len(up), start_ns=session.start_ns)
+        return _Flow(answerer, session, is_open_echo=wanted.dialect == OPEN)
 
-    def _bind(self, port: int, source: Address, data: bytes) -> _Flow | None:
+    def _register(self, flow: _Flow) -> None:
+        dialect = flow.answerer.dialect
+        self._looks[dialect.name] = dialect
+        for ident in dialect.idents(flow.answerer.keys):
+            self._by_ident[ident] = flow
+
+    def _take(self, flow: _Flow, now_ns: int, kernel_ns: int, data: bytes) -> list[Outgoing] | None:
+        """Let a bound flow have an arrival from its source; None when it is not the flow's."""
+        if flow.is_open_echo:
+            return self._open_echo(flow, data)
+        answerer, source = flow.answerer, flow.source
+        assert source is not None
+        had_deadline = answerer.next_deadline()
+        utc_ms = (now_ns + self._utc_offset_ns) // 1_000_000
+        answers = answerer.on_datagram(now_ns, kernel_ns, source, utc_ms, data)
+        if answers is None:
+            return None
+        flow.account.received(len(data))
+        if had_deadline is None:
+            self._queue(flow)
+        if not answers:
+            return []
+        out = self._allowed(flow, answers)
+        answerer.answered(len(out))
+        return out
+
+    def _flow_of(self, data: bytes) -> _Flow | None:
+        """Return the flow that a datagram names, whatever source it comes from."""
         for dialect in self._looks.values():
             ident = dialect.ident_of(data)
             flow = self._by_ident.get(ident) if ident is not None else None
             if flow is not None and flow.answerer.dialect is dialect:
-                self._rebind(flow, port, source)
                 return flow
         return None
 
-    def _rebind(self, flow: _Flow, port: int, source: Address) -> None:
-        """Bind a flow to the source of its newest first packet: a NAT may have changed the mapping."""
-        if flow.source is not None:
-            self._by_source.pop((flow.port, flow.source), None)
-            flow.account = Account()
+    def _bind(self, flow: _Flow, port: int, source: Address) -> None:
+        """Give a flow a new source, which has proved nothing: account and nonce begin anew."""
+        previous = self._by_source.get((port, source))
+        if previous is not None:
+            self._unbind(previous)
+        self._unbind(flow)
+        flow.account = Account()
+        flow.nonce = b""
+        flow.moves += 1
         flow.source, flow.port = source, port
         self._by_source[port, source] = flow
 
-    def _open_echo(self, flow: _Flow, data: bytes) -> list[Outgoing]:
-        source = flow.source
-        if source is None:
-            return []
-        if flow.nonce and open_echo.is_proof(flow.answerer.keys, flow.nonce, data):
+    def _unbind(self, flow: _Flow) -> None:
+        if flow.source is not None:
+            self._by_source.pop((flow.port, flow.source), None)
+            flow.source = None
+
+    def _open_echo(self, flow: _Flow, data: bytes) -> list[Outgoing] | None:
+        source, keys = flow.source, flow.answerer.keys
+        assert source is not None
+        if flow.nonce and open_echo.is_proof(keys, flow.nonce, data):
+            flow.account.received(len(data))
             flow.session.proved_hosts.add(source[0])
             return []
-        if open_echo.OPEN.ident_of(data) is None:
-            return []
+        if open_echo.OPEN.ident_of(data) not in open_echo.OPEN.idents(keys):
+            return None
+        flow.account.received(len(data))
         flow.nonce = flow.nonce or self._entropy(open_echo.NONCE_BYTES)
-        return self._allowed(flow, [open_echo.answer(flow.answerer.keys, flow.nonce, data)])
+        return self._allowed(flow, [open_echo.answer(keys, flow.nonce, data)])
 
     def _allowed(self, flow: _Flow, datagrams: Iterable[bytes]) -> list[Outgoing]:
         source = flow.source
@@ -312,3 +349,21 @@ class ResponderPlane:
             flow.queued_ns = due
             self._order += 1
             heapq.heappush(self._due, (due, self._order, flow))
+
+
+def _may_move(flow: _Flow, host: str) -> bool:
+    """Say whether a flow may follow its newest packet to another source: a NAT may have changed the mapping.
+
+    Who replays a first packet that it saw must not draw a flow away from a host that is proved.
+    """
+    if flow.source is not None and flow.source[0] in flow.session.proved_hosts:
+        return host in flow.session.proved_hosts
+    return flow.moves <= MAX_MOVES
+
+
+def _source_of(session: _Session) -> Address | None:
+    """Return the source of a session's flows, a proved one where there is one."""
+    sources = [flow.source for flow in session.flows if flow.source is not None]
+    return next(
+        (source for source in sources if source[0] in session.proved_hosts), next(iter(sources), None)
+    )

@@ -16,6 +16,8 @@ from callprobe.rtc.answerer import WhipCalls
 RCVBUF_BYTES: Final = 4 << 20
 BATCH: Final = 64
 SEARCHES: Final = 32
+SWEEP_S: Final = 30.0
+"""How often sessions whose lifetime is over are looked for."""
 HIGHEST_PORT: Final = 65535
 
 
@@ -59,13 +61,16 @@ class UdpPorts:
         self._stamps = clock.StampClock(clock.read_clocks())
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns: int | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
         self.calls = WhipCalls(self._send, clock.now_ns)
+        plane.wake = self._set_timer
 
     def start(self) -> None:
         """Read all ports on the running loop."""
         loop = asyncio.get_running_loop()
         for port, sock in self._sockets.items():
             loop.add_reader(sock, self._read, port, sock)
+        self._sweep()
 
     async def stop(self) -> None:
         """Stop reading and end all calls."""
@@ -73,8 +78,9 @@ class UdpPorts:
         for sock in self._sockets.values():
             loop.remove_reader(sock)
             sock.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._sweeper):
+            if timer is not None:
+                timer.cancel()
         await self.calls.close()
 
     def draw_port(self) -> int:
@@ -97,6 +103,10 @@ class UdpPorts:
             self.calls.on_datagram(port, kernel_ns, peer, data)
         else:
             self._send_all(self._plane.on_datagram(port, now_ns, kernel_ns, peer, data))
+
+    def _sweep(self) -> None:
+        self._plane.expire(clock.now_ns())
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
 
     def _tick(self) -> None:
         self._timer_ns = None

@@ -11,7 +11,7 @@ from callprobe.media.session import FlowRequest, SessionRecord, down_seed
 from callprobe.media.udp_open import UdpOpen
 from callprobe.nettest import call as call_nettest
 from callprobe.nettest.call import ArmPlan, CallOutcome
-from callprobe.nettest.ladder import not_reached, seconds, udp_open_stage
+from callprobe.nettest.ladder import not_reached, seconds
 from callprobe.run import assemble
 from callprobe.run.assemble import Joined
 from callprobe.run.session import Session
@@ -150,4 +150,4 @@ class CallWork:
 
     def _echo_stage(self) -> Stage | None:
         outcome = self.outcome
-        return udp_open_stage(outcome.udp_open, outcome.origin_ns, outcome.open_until_ns) if outcome else None
+        return call_nettest.echo_stage(outcome) if outcome else None
