@@ -7,8 +7,10 @@ from typing import Final, NamedTuple
 from callresults.nettests.call import CallKeys, Second
 from callresults.rules.permutation import Block
 
-MAX_BLOCKS_PER_DIRECTION: Final = 60
+MAX_BLOCKS_PER_DIRECTION: Final = 20
 """Longer series are compared in blocks of several seconds each."""
+RUNS_PER_BLOCK: Final = 4
+"""A block lasts at least so many mean loss runs, or one run would count in two blocks."""
 
 
 class PairedBlocks(NamedTuple):
@@ -32,10 +34,13 @@ def paired_blocks(arms: Sequence[CallKeys]) -> PairedBlocks:
     """Return the seconds that a target (the first) and its controls lived through, each direction a block.
 
     A second whose received counts are unknown in any arm is left out. Where only the sent counts are
-    unknown, the arm that received most stands for what each sent: all follow one schedule.
+    unknown, the arm that received most stands for what each sent: all follow one schedule. Blocks last a
+    second, or several where losses come in long runs or the series is long.
     """
     n_seconds = min(len(arm.series) for arm in arms)
-    step = max(math.ceil(n_seconds / MAX_BLOCKS_PER_DIRECTION), 1)
+    step = max(
+        math.ceil(n_seconds / MAX_BLOCKS_PER_DIRECTION), math.ceil(RUNS_PER_BLOCK * _mean_run_s(arms)), 1
+    )
     seconds = list(zip(*(arm.series[:n_seconds] for arm in arms), strict=True))
     found = [
         *_merged([_block([_up(row) for row in rows]) for rows in seconds], step),
@@ -43,6 +48,17 @@ def paired_blocks(arms: Sequence[CallKeys]) -> PairedBlocks:
     ]
     mean = sum(block.sent for block in found) / len(found) if found else 0.0
     return PairedBlocks([block.lost for block in found], mean)
+
+
+def _mean_run_s(arms: Sequence[CallKeys]) -> float:
+    """Return the mean duration of a loss run over all arms alike, so that it favours none; 0 without loss."""
+    runs = lost_s = 0.0
+    for arm in arms:
+        for metrics in (arm.metrics_up, arm.metrics_down):
+            if metrics is not None and metrics.loss_run_packets_mean:
+                runs += metrics.packets_lost / metrics.loss_run_packets_mean
+                lost_s += metrics.packets_lost * arm.media_duration_s / metrics.packets_sent
+    return lost_s / runs if runs else 0.0
 
 
 def _up(second: Second) -> _Count:

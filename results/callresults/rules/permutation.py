@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 Block = tuple[int, ...]
 """Packets lost in one second and direction: the target's first, then each control's."""
 
-_Z_ALPHA: Final = 2.326
-"""Normal quantile of p = 0.01, one-sided."""
+_Z_ALPHA: Final = 2.576
+"""Normal quantile of p = 0.005, one-sided."""
 _Z_POWER: Final = 0.842
 """Normal quantile of 80 % power."""
 

@@ -5,7 +5,7 @@ from typing import Final
 from callresults.rules.rule import Rule
 
 _STAGES: Final = "stages of all arms"
-_SERIES: Final = "series: exact label permutation within blocks of a second, both directions"
+_SERIES: Final = "series: exact label permutation within blocks of a second or more, both directions"
 
 PAIR_RULES: Final = (
     Rule(
