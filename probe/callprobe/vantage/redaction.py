@@ -8,7 +8,8 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, get_args
+from functools import lru_cache
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -73,15 +74,33 @@ def _scrub_value(value: object, hint: object, own: tuple[str, ...]) -> object:
     return value
 
 
+@lru_cache(maxsize=256)
+def _fields_with_text(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
+    """Return name and type of each field of ``kind`` that can hold free text, however deep."""
+    return tuple(
+        (field.name, field.type)
+        for field in msgspec.structs.fields(kind)
+        # Base64 of a known layout: looked into, not at.
+        if field.name != "packet_record" and _can_hold_text(field.type)
+    )
+
+
+def _can_hold_text(hint: object) -> bool:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return bool(_fields_with_text(hint))
+    if hint is str or get_origin(hint) is dict:
+        return True
+    return get_origin(hint) is not Literal and any(_can_hold_text(inner) for inner in get_args(hint))
+
+
 def _scrub_record(record: _Record, own: tuple[str, ...]) -> _Record:
     changed = {}
-    for field in msgspec.structs.fields(record):
-        before = getattr(record, field.name)
-        # Base64 of a known layout: looked into, not at.
-        after = before if field.name == "packet_record" else _scrub_value(before, field.type, own)
+    for name, hint in _fields_with_text(type(record)):
+        before = getattr(record, name)
+        after = _scrub_value(before, hint, own)
         if after is not before:
-            changed[field.name] = after
-    return msgspec.structs.replace(record, **changed)
+            changed[name] = after
+    return msgspec.structs.replace(record, **changed) if changed else record
 
 
 def _rounded(text: str) -> str:
