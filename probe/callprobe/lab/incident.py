@@ -1,7 +1,8 @@
 """Plays an emulated history: volunteers in many networks run the real probe, day by day, in virtual time.
 
-Nothing is simulated but the network: probe, responder, dialects, metrics and records are the ones that volunteers
-run. Each volunteer has a random stream of its own, so the output is the same bytes for any number of workers.
+Nothing is simulated but the network: probe, responder, dialects, metrics and records are the ones that
+volunteers run. Each volunteer has a random stream of its own, so the output is the same bytes for any number of
+workers.
 """
 
 import asyncio
@@ -78,8 +79,8 @@ def volunteers(history: History) -> list[Volunteer]:
 def play(history: History, root: Path, out: Path, *, seed: int, workers: int) -> dict[str, Any]:
     """Play the whole history into ``out`` and return the truth that was written beside it.
 
-    Writes ``measurements/<country>-<asn>.jsonl.gz`` and ``truth.json``. Raises HistoryError when the history
-    names a policy, rule or scenario that there is not.
+    Writes ``measurements/<country>-<asn>.jsonl.gz`` and ``truth.json``. Raises HistoryError, PolicyError or
+    ScenarioError when the history names a rule, policy or scenario that there is not.
     """
     check_references(history, root)
     people = volunteers(history)
@@ -102,7 +103,7 @@ def play(history: History, root: Path, out: Path, *, seed: int, workers: int) ->
 
 
 def check_references(history: History, root: Path) -> None:
-    """Raise HistoryError when the policy, a rule or a scenario that is named does not exist."""
+    """Raise HistoryError, PolicyError or ScenarioError for a rule, policy or scenario that there is not."""
     known = {rule.id for rule in _base_policy(root, history.censor).phases[0].rules}
     for country in history.countries:
         for network in country.networks:

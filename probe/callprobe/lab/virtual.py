@@ -1,8 +1,8 @@
 """An in-memory network on a virtual clock: probe and responder run on it unchanged.
 
 One client host, one censor on its path, any number of servers. Nothing leaves the process and nothing waits:
-the clock jumps from event to event. UDP goes through the censor packet by packet; a TCP segment that the censor
-drops is retransmitted after 1, 2, 4 … seconds, as a kernel would.
+the clock jumps from event to event. UDP goes through the censor packet by packet; a TCP segment that is lost
+is retransmitted after 1, 2, 4 … seconds, as a kernel would.
 """
 
 import heapq

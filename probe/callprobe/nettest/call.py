@@ -33,7 +33,6 @@ from callresults.metrics.summary import (
     SentPacket,
     direction_metrics,
 )
-from callresults.nettests.call import ControlNature
 from callresults.nettests.common import Arm, LocalConditions
 from callresults.observation import Stage
 
@@ -54,7 +53,6 @@ class ArmPlan:
 
     arm: Arm
     dialect: Dialect
-    control_nature: ControlNature | None
     flow_id: int
     keys: FlowKeys
     peer: Address
@@ -195,12 +193,13 @@ def _local(group: FlowGroup, index: int, log: CallerLog) -> LocalConditions:
     return LocalConditions(
         kernel_timestamps=group.kernel_timestamps,
         local_drops_packets=group.local_drops(index) + log.send_errors,
-        send_late_ms_p50=_quantile_ms(late, 0.50),
-        send_late_ms_p99=_quantile_ms(late, 0.99),
+        send_late_ms_p50=quantile_ms(late, 0.50),
+        send_late_ms_p99=quantile_ms(late, 0.99),
     )
 
 
-def _quantile_ms(ordered_ns: Sequence[int], share: float) -> float | None:
+def quantile_ms(ordered_ns: Sequence[int], share: float) -> float | None:
+    """Return the value below which ``share`` of the ordered times lie, ms; None of nothing."""
     if not ordered_ns:
         return None
     return round(ordered_ns[min(int(share * len(ordered_ns)), len(ordered_ns) - 1)] / 1e6, 3)

@@ -17,12 +17,14 @@ from callprobe.vantage.redaction import redact, round_start
 from callresults.measurement import Annotations, Measurement, TestKeys
 from callresults.metrics.direction import DirectionMetrics
 from callresults.metrics.summary import Arrival, SentPacket, per_second
-from callresults.nettests.call import CallKeys, ControlNature, ResponderView, Second
-from callresults.nettests.common import LocalConditions
+from callresults.nettests.call import CallKeys, ResponderView, Second
+from callresults.nettests.common import Arm, IpVersion, LocalConditions
+from callresults.nettests.series import series_of
 from callresults.observation import Stage
 from callresults.packet_record import RESOLUTION_US, FlowRecord, direction_record, encode
 
 TEST_VERSION: Final = "0.1.0"
+CONTROL_ARMS: Final = frozenset({"control", "aa"})
 
 
 class Envelope(NamedTuple):
@@ -36,10 +38,15 @@ class Envelope(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What joins the arms of a pair."""
+    """What the arms of a pair share in their keys."""
 
+    scenario: CallScenario
+    surroundings: Surroundings
+    duration_s: float
+    """Of the media that were asked for."""
     pair_id: str
     probe_id: str
+    ip_version: IpVersion
     grant: SessionGrant | None
     record: SessionRecord | None
     before: tuple[Stage, ...]
@@ -54,110 +61,94 @@ class Packets(NamedTuple):
     arrived_up: Sequence[Arrival] | None
     sent_down: Sequence[SentPacket] | None
     arrived_down: Sequence[Arrival]
+    planned_down: Sequence[SentPacket]
+    """What the far end was to send, by its schedule; stands in for ``sent_down`` where counts are wanted."""
     sizes_up: Mapping[int, int]
     sizes_down: Mapping[int, int]
 
 
-def call_keys(
-    scenario: CallScenario,
-    outcome: CallOutcome,
-    arm: ArmOutcome,
-    joined: Joined,
-    surroundings: Surroundings,
-    duration_s: float,
-) -> CallKeys:
+class Seen(NamedTuple):
+    """What the two ends saw of one flow; what is left out never happened."""
+
+    up: DirectionMetrics | None = None
+    down: DirectionMetrics | None = None
+    packets: Packets | None = None
+    view: FlowView | None = None
+    local: LocalConditions | None = None
+    responder_port: int | None = None
+
+
+NOTHING: Final = Seen()
+
+
+def call_keys(outcome: CallOutcome, arm: ArmOutcome, joined: Joined) -> CallKeys:
     """Return the keys of one arm that is a flow of our own."""
     plan = arm.plan
     view = call_nettest.view_of(joined.record, plan.flow_id)
-    options = call_nettest.options_for(scenario.medium, plan.schedule)
+    options = call_nettest.options_for(joined.scenario.medium, plan.schedule)
     up, down = call_nettest.metrics_of_arm(arm, view, options)
     packets = Packets(
         sent_up=[SentPacket(sequence, at) for sequence, at in arm.log.sent],
         arrived_up=None if view is None else call_nettest.arrivals_up(view),
         sent_down=None if view is None else call_nettest.sent_down(view),
         arrived_down=[Arrival(sequence, at) for sequence, at in arm.log.arrived],
+        planned_down=[SentPacket(slot.sequence, slot.offset_ns) for slot in plan.schedule_down],
         sizes_up={slot.sequence: slot.size for slot in plan.schedule},
         sizes_down={slot.sequence: slot.size for slot in plan.schedule_down},
     )
-    return arm_keys(
-        scenario,
-        plan.arm,
-        plan.dialect.name,
-        joined.before + call_nettest.stages_of_arm(outcome, arm, joined.record),
-        joined,
-        surroundings,
-        duration_s,
-        up=up,
-        down=down,
-        packets=packets,
-        view=view,
-        local=arm.local,
-        responder_port=plan.responder_port,
-        control_nature=plan.control_nature,
-    )
+    stages = joined.before + call_nettest.stages_of_arm(outcome, arm, joined.record)
+    seen = Seen(up, down, packets, view, arm.local, plan.responder_port)
+    return arm_keys(joined, plan.arm, plan.dialect.name, stages, seen)
 
 
 def arm_keys(
-    scenario: CallScenario,
-    arm: str,
-    look: str,
-    stages: tuple[Stage, ...],
-    joined: Joined,
-    surroundings: Surroundings,
-    duration_s: float,
-    *,
-    up: DirectionMetrics | None = None,
-    down: DirectionMetrics | None = None,
-    packets: Packets | None = None,
-    view: FlowView | None = None,
-    local: LocalConditions | None = None,
-    responder_port: int | None = None,
-    control_nature: ControlNature | None = None,
+    joined: Joined, arm: Arm, look: str, stages: tuple[Stage, ...], seen: Seen = NOTHING
 ) -> CallKeys:
-    """Return the keys of any arm of a call; what is left out is what never happened."""
-    grant, record = joined.grant, joined.record
-    version, capture_date = _look(look)
-    text = encode(packet_record(packets)) if packets and surroundings.keep_packet_records else None
+    """Return the keys of any arm of a call, also of one that never began."""
+    scenario, surroundings, grant, dialect = joined.scenario, joined.surroundings, joined.grant, find(look)
+    text = encode(packet_record(seen.packets)) if seen.packets and surroundings.keep_packet_records else None
     return CallKeys(
         scenario_id=scenario.id,
         scenario_digest=scenario.digest,
         service=scenario.service,
         medium=scenario.medium,
-        arm=arm,  # type: ignore[arg-type]
+        arm=arm,
         pair_id=joined.pair_id,
         session_id=grant.session_id if grant else None,
         probe_id=joined.probe_id,
         access_type=surroundings.access_type,
-        ip_version=record.ip_version if record else "ipv4",
+        ip_version=joined.ip_version,
         stages=stages,
         valid=joined.void_reason is None,
         void_reason=joined.void_reason,
-        local=with_load(local, surroundings),
+        local=with_load(seen.local, surroundings),
         dialect=look,
-        dialect_version=version,
-        dialect_capture_date=capture_date,
-        control_nature=control_nature,
+        dialect_version=dialect.version,
+        dialect_capture_date=dialect.capture_date,
+        control_nature="random" if arm in CONTROL_ARMS else None,
         responder_id=grant.responder_id if grant else "unknown",
         responder_network=grant.responder_network if grant else "AS0",
         responder_kind=grant.responder_kind if grant else "unknown",
-        responder_port=responder_port,
-        media_duration_s=duration_s,
-        metrics_up=up,
-        metrics_down=down,
-        series=series(packets) if packets else (),
+        responder_port=seen.responder_port,
+        media_duration_s=joined.duration_s,
+        metrics_up=seen.up,
+        metrics_down=seen.down,
+        series=series(seen.packets) if seen.packets else (),
         packet_record=text,
         packet_record_resolution_us=RESOLUTION_US if text else None,
-        responder_view=None if view is None or record is None else responder_view(view, record),
+        responder_view=responder_view(seen.view, joined.record),
     )
 
 
-def responder_view(view: FlowView, record: SessionRecord) -> ResponderView:
-    """Return the summary of the far end's record that stands in the measurement."""
+def responder_view(view: FlowView | None, record: SessionRecord | None) -> ResponderView | None:
+    """Return the summary of the far end's record that stands in the measurement; None without a record."""
+    if view is None or record is None:
+        return None
     return ResponderView(
         packets_received=len(set(view.received_sequence)),
         packets_sent=len(view.sent_sequence),
         kernel_timestamps=record.kernel_timestamps,
-        complete=True,
+        complete=view.complete,
     )
 
 
@@ -184,20 +175,11 @@ def packet_record(packets: Packets) -> FlowRecord:
 
 def series(packets: Packets) -> tuple[Second, ...]:
     """Return sent and received per second, each direction by its own sender's schedule."""
-    up = per_second(packets.sent_up, packets.arrived_up or ())
-    down = None if packets.sent_down is None else per_second(packets.sent_down, packets.arrived_down)
-    length = max(len(up), len(down or ()))
-    return tuple(
-        Second(
-            second=second,
-            sent_up=up[second].sent if second < len(up) else 0,
-            received_up=None
-            if packets.arrived_up is None
-            else (up[second].received if second < len(up) else 0),
-            sent_down=None if down is None else (down[second].sent if second < len(down) else 0),
-            received_down=down[second].received if down is not None and second < len(down) else 0,
-        )
-        for second in range(length)
+    sent_down = packets.planned_down if packets.sent_down is None else packets.sent_down
+    return series_of(
+        per_second(packets.sent_up, packets.arrived_up or ()),
+        per_second(sent_down, packets.arrived_down),
+        responder_view=packets.sent_down is not None,
     )
 
 
@@ -244,10 +226,3 @@ def measurement(
 
 def _first(arrivals: Sequence[Arrival] | None) -> int:
     return min((packet.arrival_ns for packet in arrivals or ()), default=0)
-
-
-def _look(name: str) -> tuple[str, str | None]:
-    if name == "webrtc-aiortc":
-        return "1.16.0", None
-    dialect = find(name)
-    return dialect.version, dialect.capture_date

@@ -7,7 +7,7 @@ from typing import Final
 
 from callprobe.dialect.contract import FlowKeys
 from callprobe.dialect.registry import find
-from callprobe.media.session import FlowRequest, SessionRecord, down_seed
+from callprobe.media.session import FlowGrant, FlowRequest, SessionRecord, down_seed
 from callprobe.media.udp_open import UdpOpen
 from callprobe.nettest import call as call_nettest
 from callprobe.nettest.call import ArmPlan, CallOutcome
@@ -15,11 +15,11 @@ from callprobe.nettest.ladder import not_reached, seconds
 from callprobe.run import assemble
 from callprobe.run.assemble import Joined
 from callprobe.run.session import Session
-from callprobe.run.surroundings import Surroundings
 from callprobe.run.webrtc import WebrtcOutcome, webrtc_keys
-from callprobe.scenario.model import CallScenario
+from callprobe.scenario.model import CallArm, CallScenario
 from callresults.failure import Failure
 from callresults.nettests.call import CallKeys
+from callresults.nettests.common import IpVersion
 from callresults.observation import Stage, StageName
 
 OPEN_FLOW: Final = 0
@@ -45,13 +45,15 @@ class CallWork:
     webrtc: WebrtcOutcome | None = None
     record: SessionRecord | None = None
     void_reason: str | None = None
+    failure: Failure | None = None
+    """Why the own machine could not run the flows."""
 
     @property
-    def flow_arms(self) -> tuple[str, ...]:
+    def flow_arms(self) -> tuple[CallArm, ...]:
         """The arms that are flows of our own; ``webrtc`` is aiortc's."""
         return tuple(arm for arm in self.scenario.arms if arm != "webrtc")
 
-    def look_of(self, arm: str) -> str:
+    def look_of(self, arm: CallArm) -> str:
         """Return the registered look of an arm: a control mirrors what it controls."""
         return self.scenario.dialect if arm in {"shaped", "webrtc"} else f"random:{self.scenario.dialect}"
 
@@ -76,7 +78,7 @@ class CallWork:
         self.session = session
         grants = session.grant.flows
         plans = [
-            self._plan(arm, wanted, FlowKeys(grant.key), grant.flow_id, rng)
+            self._plan(arm, wanted, grant, session, rng)
             for arm, wanted, grant in zip(self.flow_arms, self.requests[1:], grants[1:], strict=True)
         ]
         peer, _ = session.draw_peer(rng)
@@ -97,56 +99,62 @@ class CallWork:
             )
         )
 
-    def keys(self, joined: Joined, surroundings: Surroundings) -> list[CallKeys]:
+    def keys(self, joined: Joined) -> list[CallKeys]:
         """Return the keys of every arm of the scenario, also of those that never began."""
-        measured = {arm.plan.arm: arm for arm in (self.outcome.arms if self.outcome else [])}
-        result = []
-        for name in self.scenario.arms:
-            arm = measured.get(name)
-            if arm is not None and self.outcome is not None:
-                result.append(
-                    assemble.call_keys(
-                        self.scenario, self.outcome, arm, joined, surroundings, self.duration_s
-                    )
-                )
-            elif name == "webrtc" and self.webrtc is not None:
-                result.append(
-                    webrtc_keys(
-                        self.scenario, self.webrtc, joined, surroundings, self.duration_s, self._echo_stage()
-                    )
-                )
-            else:
-                result.append(self._never_begun(name, joined, surroundings))
-        return result
+        return [self._keys_of(arm, joined) for arm in self.scenario.arms]
+
+    @property
+    def ip_version(self) -> IpVersion:
+        """As the responder saw it, else that of the address which was tried."""
+        if self.record is not None:
+            return self.record.ip_version
+        return "ipv6" if self.session is not None and ":" in self.session.host else "ipv4"
+
+    def _keys_of(self, name: CallArm, joined: Joined) -> CallKeys:
+        if name == "webrtc" and self.webrtc is not None:
+            return webrtc_keys(self.webrtc, joined, self._echo_stage())
+        outcome = self.outcome
+        if outcome is not None and outcome.ended_ns is not None:
+            for arm in outcome.arms:
+                if arm.plan.arm == name:
+                    return assemble.call_keys(outcome, arm, joined)
+        return self._never_begun(name, joined)
 
     def _plan(
-        self, arm: str, wanted: FlowRequest, keys: FlowKeys, flow_id: int, rng: random.Random
+        self, arm: CallArm, wanted: FlowRequest, grant: FlowGrant, session: Session, rng: random.Random
     ) -> ArmPlan:
-        assert self.session is not None
         dialect = find(wanted.dialect)
-        peer, port = self.session.draw_peer(rng)
+        peer, port = session.draw_peer(rng)
+        up, down = (
+            dialect.schedule(wanted.medium, wanted.media_duration_s, seed)
+            for seed in (wanted.schedule_seed, down_seed(wanted.schedule_seed))
+        )
         return ArmPlan(
-            arm=arm,  # type: ignore[arg-type]
+            arm=arm,
             dialect=dialect,
-            control_nature=None if arm == "shaped" else "random",
-            flow_id=flow_id,
-            keys=keys,
+            flow_id=grant.flow_id,
+            keys=FlowKeys(grant.key),
             peer=peer,
             responder_port=port,
-            schedule=dialect.schedule(wanted.medium, wanted.media_duration_s, wanted.schedule_seed),
-            schedule_down=dialect.schedule(
-                wanted.medium, wanted.media_duration_s, down_seed(wanted.schedule_seed)
-            ),
+            schedule=up,
+            schedule_down=down,
         )
 
-    def _never_begun(self, arm: str, joined: Joined, surroundings: Surroundings) -> CallKeys:
-        failure = next((stage.failure for stage in joined.before if stage.failure), Failure.INTERRUPTED)
-        at_s = joined.before[-1].t if joined.before else 0.0
-        rest: tuple[StageName, ...] = ("udp_open", "media_first_packet", "media_hold")
-        stages = joined.before + tuple(not_reached(name, at_s, failure) for name in rest)
-        return assemble.arm_keys(
-            self.scenario, arm, self.look_of(arm), stages, joined, surroundings, self.duration_s
-        )
+    def _never_begun(self, arm: CallArm, joined: Joined) -> CallKeys:
+        last = joined.before[-1] if joined.before else None
+        reason = self.failure or (last.failure if last else None) or Failure.INTERRUPTED
+        at_s = last.t if last else 0.0
+        known = {stage.name for stage in joined.before}
+        rest = tuple(not_reached(name, at_s, reason) for name in self._ladder(arm) if name not in known)
+        return assemble.arm_keys(joined, arm, self.look_of(arm), joined.before + rest)
+
+    def _ladder(self, arm: CallArm) -> tuple[StageName, ...]:
+        """Return the rungs of an arm from ``session_open`` up."""
+        setup: tuple[StageName, ...] = ("ice_connectivity", "dtls_handshake")
+        if arm != "webrtc":
+            own = find(self.look_of(arm)).setup.name
+            setup = () if own == "udp_open" else (own,)
+        return ("session_open", "udp_open", *setup, "media_first_packet", "media_hold")
 
     def _echo_stage(self) -> Stage | None:
         outcome = self.outcome

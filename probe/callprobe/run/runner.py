@@ -6,7 +6,7 @@ together, 6 judge, 7 keep. Whatever fails, every arm of the scenario ends with a
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ from callprobe.nettest import call as call_nettest
 from callprobe.nettest import service_reachability
 from callprobe.nettest.ladder import seconds
 from callprobe.run import assemble
-from callprobe.run.assemble import Envelope, Joined
+from callprobe.run.assemble import CONTROL_ARMS, Envelope, Joined
 from callprobe.run.call_work import CallWork
 from callprobe.run.events import Listener, Phase, Silent
 from callprobe.run.session import ResponderUrl, Session, SessionError, open_session
@@ -39,7 +39,6 @@ RECORD_WAIT_NS: Final = 200_000_000
 """Pause before the far end's record is fetched: its last packets may still be under way."""
 UNKNOWN_NETWORK: Final = ("AS0", "ZZ", "")
 Keys = TypeVar("Keys", CallKeys, ServiceKeys)
-CONTROL_ARMS: Final = frozenset({"control", "aa"})
 
 
 class Kept(NamedTuple):
@@ -93,6 +92,9 @@ class Runner:
         except asyncio.CancelledError:
             work.void_reason = "interrupted"
             raise
+        except NetError as error:
+            work.void_reason, work.failure = "local-error", error.failure
+            self.listener.notice(f"this machine could not open its sockets ({error.failure})")
         finally:
             self._finish_call(work)
             if session is not None:
@@ -139,31 +141,46 @@ class Runner:
             self.net, outcome, rng=self.rng, begin_media=session.begin_media, progress=progress
         )
         if "webrtc" in work.scenario.arms:
-            webrtc = run_webrtc(
+            await self._measure_webrtc(work, session, flows)
+        else:
+            await flows
+        await self.net.sleep_until(self.net.now_ns() + RECORD_WAIT_NS)
+        work.record = await session.record()
+
+    async def _measure_webrtc(self, work: CallWork, session: Session, flows: Awaitable[None]) -> None:
+        """Run the WebRTC call beside the flows; neither outlives the other."""
+        webrtc = asyncio.ensure_future(
+            run_webrtc(
                 self.net,
                 session,
                 duration_s=work.duration_s,
                 origin_ns=work.origin_ns,
                 interface=self.surroundings.interface,
             )
-            work.webrtc, _ = await asyncio.gather(webrtc, flows)
-        else:
+        )
+        try:
             await flows
-        await self.net.sleep_until(self.net.now_ns() + RECORD_WAIT_NS)
-        work.record = await session.record()
+            work.webrtc = await webrtc
+        finally:
+            webrtc.cancel()
+            await asyncio.wait([webrtc])
 
     def _finish_call(self, work: CallWork) -> None:
         """Put the records of all arms together, judge and keep them; never fails for a network's sake."""
         network = self._seen_network(work.record)
         joined = Joined(
+            scenario=work.scenario,
+            surroundings=self.surroundings,
+            duration_s=work.duration_s,
             pair_id=work.pair_id,
             probe_id=self.surroundings.probe_id_for(f"{network[0]}-{network[1]}"),
+            ip_version=work.ip_version,
             grant=work.session.grant if work.session else None,
             record=work.record,
             before=tuple(work.before),
             void_reason=work.void_reason,
         )
-        keys = work.keys(joined, self.surroundings)
+        keys = work.keys(joined)
         controls = [item for item in keys if item.arm in CONTROL_ARMS]
         envelope = self._envelope(work.report_id, work.start, work.origin_ns, network)
         for item in keys:

@@ -2,6 +2,7 @@
 
 import random
 from contextlib import suppress
+from itertools import pairwise
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -9,13 +10,18 @@ import httpx
 import msgspec
 
 from callprobe.media.flow import Address
-from callprobe.media.session import SESSIONS_PATH, SessionGrant, SessionRecord, SessionRequest
+from callprobe.media.session import SESSIONS_PATH, FlowView, SessionGrant, SessionRecord, SessionRequest
 from callprobe.net.contract import Net, NetError
 from callresults.failure import Failure
 
 TIMEOUT_S: Final = 10.0
 RECORD_TRIES: Final = 3
 BEGIN_TIMEOUT_S: Final = 2.0
+CLOSE_TIMEOUT_S: Final = 2.0
+KEY_BYTES: Final = 32
+HIGHEST_PORT: Final = 65535
+LIMIT: Final = 1 << 48
+"""Sequence numbers and times (us) beyond are nobody's."""
 
 
 class ResponderUrl(NamedTuple):
@@ -76,59 +82,90 @@ class Session:
             await self._client.post(path, timeout=BEGIN_TIMEOUT_S)
 
     async def record(self) -> SessionRecord | None:
-        """Return the far end's record, or None when it cannot be had."""
+        """Return the far end's record, or None when it cannot be had or cannot be true."""
         path = f"{SESSIONS_PATH}/{self.grant.session_id}/record"
         for _ in range(RECORD_TRIES):
-            try:
+            with suppress(httpx.HTTPError, NetError):
                 response = await self._client.get(path)
                 if response.status_code == httpx.codes.OK:
-                    return msgspec.json.decode(response.content, type=SessionRecord)
-            except (httpx.HTTPError, NetError):
-                continue
-            except msgspec.DecodeError:
-                return None
+                    return _sound_record(response.content)
         return None
 
     async def close(self) -> None:
         """End the session; a responder that is gone is no error."""
+        path = f"{SESSIONS_PATH}/{self.grant.session_id}"
         try:
-            await self._client.delete(f"{SESSIONS_PATH}/{self.grant.session_id}")
-        except (httpx.HTTPError, NetError):
-            pass
+            with suppress(httpx.HTTPError, NetError):
+                await self._client.delete(path, timeout=CLOSE_TIMEOUT_S)
         finally:
             await self._client.aclose()
 
 
 async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionRequest) -> Session:
     """Open a session; media will go to the address ``host``. Raises SessionError."""
-    client = httpx.AsyncClient(transport=net.http(), base_url=url.text, timeout=TIMEOUT_S)
     try:
-        response = await client.post(
-            SESSIONS_PATH,
-            content=msgspec.json.encode(request),
-            headers={"Content-Type": "application/json"},
-        )
-        if response.status_code != httpx.codes.CREATED:
-            raise SessionError(
-                Failure.SESSION_REFUSED, f"the responder refused the session: {_said(response)}"
-            )
-        grant = msgspec.json.decode(response.content, type=SessionGrant)
-        if len(grant.flows) != len(request.flows) or not grant.ports:
-            raise SessionError(Failure.SESSION_REFUSED, "the responder's grant does not fit the request")
-    except httpx.HTTPError as error:
+        client = httpx.AsyncClient(transport=net.http(), base_url=url.text, timeout=TIMEOUT_S)
+    except NetError as error:
+        raise _unreachable(error) from error
+    try:
+        session = Session(url, host, await _ask(client, request), client)
+        _check(session, request)
+    except BaseException:
         await client.aclose()
+        raise
+    return session
+
+
+async def _ask(client: httpx.AsyncClient, request: SessionRequest) -> SessionGrant:
+    headers = {"Content-Type": "application/json"}
+    try:
+        response = await client.post(SESSIONS_PATH, content=msgspec.json.encode(request), headers=headers)
+    except httpx.HTTPError as error:
         name = type(error).__name__
         raise SessionError(Failure.SESSION_UNREACHABLE, f"the responder did not answer ({name})") from error
     except NetError as error:
-        await client.aclose()
-        raise SessionError(error.failure, f"the responder could not be reached ({error.failure})") from error
+        raise _unreachable(error) from error
+    if response.status_code != httpx.codes.CREATED:
+        raise SessionError(Failure.SESSION_REFUSED, f"the responder refused the session: {_said(response)}")
+    try:
+        return msgspec.json.decode(response.content, type=SessionGrant)
     except msgspec.DecodeError as error:
-        await client.aclose()
         raise SessionError(Failure.SESSION_REFUSED, "the responder's answer is no session grant") from error
-    except SessionError:
-        await client.aclose()
-        raise
-    return Session(url, host, grant, client)
+
+
+def _check(session: Session, request: SessionRequest) -> None:
+    """Refuse a grant that does not fit the request or that names no usable port."""
+    grant = session.grant
+    ports = {port for own in grant.ports for port in (own, own + session.port_shift)}
+    keys_fit = all(len(flow.key) == KEY_BYTES for flow in grant.flows)
+    ids_fit = len({flow.flow_id for flow in grant.flows}) == len(grant.flows) == len(request.flows)
+    if not (keys_fit and ids_fit and ports and all(0 < port <= HIGHEST_PORT for port in ports)):
+        raise SessionError(Failure.SESSION_REFUSED, "the responder's grant does not fit the request")
+
+
+def _unreachable(error: NetError) -> SessionError:
+    return SessionError(error.failure, f"the responder could not be reached ({error.failure})")
+
+
+def _sound_record(content: bytes) -> SessionRecord | None:
+    try:
+        record = msgspec.json.decode(content, type=SessionRecord)
+    except msgspec.DecodeError:
+        return None
+    return record if all(is_sound(view) for view in record.flows) else None
+
+
+def is_sound(view: FlowView) -> bool:
+    """Say whether a far end's view of a flow can be true: whole columns, numbers in range, each sent once."""
+    columns = (view.received_sequence, view.received_us, view.sent_sequence, view.sent_us)
+    rising = all(earlier < later for earlier, later in pairwise(view.sent_sequence))
+    return (
+        len(columns[0]) == len(columns[1])
+        and len(columns[2]) == len(columns[3])
+        and rising
+        and all(0 <= sequence < LIMIT for column in columns[::2] for sequence in column)
+        and all(-LIMIT < at_us < LIMIT for column in columns[1::2] for at_us in column)
+    )
 
 
 def _said(response: httpx.Response) -> str:

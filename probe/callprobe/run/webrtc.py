@@ -7,11 +7,9 @@ import msgspec
 
 from callprobe.media.session import WHIP_PATH, FlowView
 from callprobe.net.contract import Net, NetError
-from callprobe.nettest.call import arrivals_up, sent_down
-from callprobe.run.assemble import Joined, Packets, arm_keys
-from callprobe.run.session import Session
-from callprobe.run.surroundings import Surroundings
-from callprobe.scenario.model import CallScenario
+from callprobe.nettest.call import arrivals_up, quantile_ms, sent_down
+from callprobe.run.assemble import Joined, Packets, Seen, arm_keys
+from callprobe.run.session import Session, is_sound
 from callresults.failure import Failure
 from callresults.metrics.summary import Arrival, MetricOptions, SentPacket, direction_metrics
 from callresults.nettests.call import CallKeys
@@ -72,39 +70,38 @@ async def run_webrtc(
     )
 
 
-def webrtc_keys(
-    scenario: CallScenario,
-    outcome: WebrtcOutcome,
-    joined: Joined,
-    surroundings: Surroundings,
-    duration_s: float,
-    udp_open: Stage | None,
-) -> CallKeys:
+def webrtc_keys(outcome: WebrtcOutcome, joined: Joined, udp_open: Stage | None) -> CallKeys:
     """Return the keys of the ``webrtc`` arm."""
     view = outcome.view
     up_arrivals = None if view is None else arrivals_up(view)
     down_sent = None if view is None else sent_down(view)
-    late = sorted(outcome.late_ns)
-    return arm_keys(
-        scenario,
-        "webrtc",
-        DIALECT,
-        joined.before + ((udp_open,) if udp_open else ()) + outcome.stages,
-        joined,
-        surroundings,
-        duration_s,
+    packets = Packets(
+        sent_up=outcome.sent,
+        arrived_up=up_arrivals,
+        sent_down=down_sent,
+        arrived_down=outcome.received,
+        planned_down=[SentPacket(sequence, at_ns) for sequence, at_ns in outcome.received],
+        sizes_up=outcome.sizes_up,
+        sizes_down=outcome.sizes_down,
+    )
+    seen = Seen(
         up=None if up_arrivals is None else direction_metrics(outcome.sent, up_arrivals, OPTIONS),
         down=None if down_sent is None else direction_metrics(down_sent, outcome.received, OPTIONS),
-        packets=Packets(
-            outcome.sent, up_arrivals, down_sent, outcome.received, outcome.sizes_up, outcome.sizes_down
-        ),
+        packets=packets,
         view=view,
-        local=LocalConditions(
-            kernel_timestamps=outcome.kernel_timestamps,
-            local_drops_packets=outcome.local_drops,
-            send_late_ms_p50=round(late[len(late) // 2] / 1e6, 3) if late else None,
-            send_late_ms_p99=round(late[int(len(late) * 0.99)] / 1e6, 3) if late else None,
-        ),
+        local=_local(outcome),
+    )
+    open_stages = () if udp_open is None else (udp_open,)
+    return arm_keys(joined, "webrtc", DIALECT, joined.before + open_stages + outcome.stages, seen)
+
+
+def _local(outcome: WebrtcOutcome) -> LocalConditions:
+    late_ns = sorted(outcome.late_ns)
+    return LocalConditions(
+        kernel_timestamps=outcome.kernel_timestamps,
+        local_drops_packets=outcome.local_drops,
+        send_late_ms_p50=quantile_ms(late_ns, 0.50),
+        send_late_ms_p99=quantile_ms(late_ns, 0.99),
     )
 
 
@@ -114,9 +111,10 @@ async def _view(base: str, transport: httpx.AsyncBaseTransport) -> FlowView | No
         response = await client.get(f"{base}/record")
         if response.status_code != httpx.codes.OK:
             return None
-        return msgspec.json.decode(response.content, type=FlowView)
+        view = msgspec.json.decode(response.content, type=FlowView)
     except (httpx.HTTPError, NetError, msgspec.DecodeError):
         return None
+    return view if is_sound(view) else None
 
 
 def _both_ways(stages: tuple[Stage, ...], view: FlowView | None) -> tuple[Stage, ...]:
