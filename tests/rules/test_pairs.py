@@ -1,0 +1,266 @@
+"""Verdicts: a table of cases, laws, and the measured rate of false alarms."""
+
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from callresults.failure import Failure
+from callresults.rules.pair import CONDITIONS, failed
+from callresults.rules.pairs import judge
+from callresults.rules.table import PAIR_RULES
+from helpers.synthetic import (
+    CALL_STAGES,
+    call_keys,
+    cut_after,
+    gilbert_loss,
+    ladder,
+    no_loss,
+    random_loss,
+    service_keys,
+)
+
+SHAPED = call_keys()
+CONTROL = call_keys(arm="control")
+CUT = call_keys(up=cut_after(300), down=cut_after(300), failing="media_hold")
+STALLED = call_keys(up=gilbert_loss(0.5, 60), down=gilbert_loss(0.5, 60), failing="media_hold")
+NO_UDP = call_keys(arm="control", failing="udp_open")
+NO_SESSION = call_keys(
+    stages=ladder(("session_open", *CALL_STAGES), "session_open", Failure.SESSION_UNREACHABLE)
+)
+ALLOWED = call_keys(arm="control", control_nature="allow-listed")
+SERVICE, NEUTRAL = service_keys(), service_keys(arm="neutral")
+
+CASES = {
+    "void target": (
+        call_keys(valid=False, void_reason="late"),
+        [CONTROL],
+        "insufficient",
+        "pair-void-1",
+        None,
+    ),
+    "no session": (NO_SESSION, [CONTROL], "insufficient", "pair-no-session-1", None),
+    "no control": (SHAPED, [], "insufficient", "pair-no-control-1", None),
+    "control of another pair": (
+        SHAPED,
+        [call_keys(arm="control", pair_id="other")],
+        "insufficient",
+        "pair-no-control-1",
+        None,
+    ),
+    "control of another kind": (SHAPED, [NEUTRAL], "insufficient", "pair-no-control-1", None),
+    "void control": (
+        SHAPED,
+        [call_keys(arm="control", valid=False)],
+        "insufficient",
+        "pair-no-control-1",
+        None,
+    ),
+    "all fail": (call_keys(failing="udp_open"), [NO_UDP, NO_UDP], "down", "pair-down-1", None),
+    "handshake": (call_keys(failing="relay_ping"), [CONTROL], "blocked", "pair-blocked-1", "handshake-block"),
+    "one control worked": (
+        call_keys(failing="relay_ping"),
+        [NO_UDP, CONTROL],
+        "blocked",
+        "pair-blocked-1",
+        "handshake-block",
+    ),
+    "a stalled control worked": (
+        call_keys(failing="relay_ping"),
+        [call_keys(arm="control", failing="media_hold")],
+        "blocked",
+        "pair-blocked-1",
+        "handshake-block",
+    ),
+    "no media": (
+        call_keys(up=cut_after(0), down=cut_after(0), failing="media_first_packet"),
+        [CONTROL],
+        "blocked",
+        "pair-blocked-1",
+        "no-media",
+    ),
+    "one way": (
+        call_keys(up=cut_after(0), failing="media_first_packet"),
+        [CONTROL],
+        "blocked",
+        "pair-blocked-1",
+        "one-directional",
+    ),
+    "generic": (
+        call_keys(failing="relay_ping"),
+        [NO_UDP, ALLOWED],
+        "generic-udp",
+        "pair-generic-udp-1",
+        None,
+    ),
+    "cut": (CUT, [CONTROL], "blocked", "pair-cut-1", "cut"),
+    "stalled": (STALLED, [CONTROL], "degraded", "pair-stalled-1", "bursty-loss"),
+    "all cut": (
+        CUT,
+        [msgspec.structs.replace(CUT, arm="control")],
+        "insufficient",
+        "pair-all-stalled-1",
+        None,
+    ),
+    "target stalled, controls failed": (CUT, [NO_UDP], "insufficient", "pair-nothing-worked-1", None),
+    "only controls failed": (SHAPED, [NO_UDP], "ok", "pair-only-controls-failed-1", None),
+    "both clean": (SHAPED, [CONTROL], "ok", "pair-no-excess-1", None),
+    "random loss": (
+        call_keys(up=random_loss(0.2), down=random_loss(0.2)),
+        [CONTROL],
+        "degraded",
+        "pair-excess-loss-1",
+        "random-loss",
+    ),
+    "bursty loss": (
+        call_keys(up=gilbert_loss(0.4, 10), down=gilbert_loss(0.4, 10)),
+        [CONTROL, call_keys(arm="aa")],
+        "degraded",
+        "pair-excess-loss-1",
+        "bursty-loss",
+    ),
+    "control loses more": (
+        SHAPED,
+        [call_keys(arm="control", up=random_loss(0.3))],
+        "ok",
+        "pair-no-excess-1",
+        None,
+    ),
+    "too short": (call_keys(duration_s=3.0), [CONTROL], "insufficient", "pair-too-few-packets-1", None),
+    "no series": (call_keys(series=()), [CONTROL], "insufficient", "pair-too-few-packets-1", None),
+    "service answers": (SERVICE, [NEUTRAL], "ok", "pair-service-answers-1", None),
+    "service blocked": (
+        service_keys(failing="tcp_connect"),
+        [NEUTRAL],
+        "blocked",
+        "pair-blocked-1",
+        "tcp-block",
+    ),
+    "service and neutral fail": (
+        service_keys(failing="resolve"),
+        [service_keys(arm="neutral", failing="tcp_connect")],
+        "down",
+        "pair-down-1",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("target", "controls", "verdict", "rule_id", "mechanism"), CASES.values(), ids=CASES)
+def test_case(target, controls, verdict, rule_id, mechanism):
+    found = judge(target, controls)
+    assert (found.verdict, found.rule_id, found.mechanism) == (verdict, rule_id, mechanism)
+
+
+def test_every_rule_has_a_case_and_a_condition():
+    assert {rule_id for *_, rule_id, _ in CASES.values()} == {rule.id for rule in PAIR_RULES}
+    assert {rule.condition for rule in PAIR_RULES} == CONDITIONS.keys()
+    assert len({rule.id for rule in PAIR_RULES}) == len(PAIR_RULES)
+
+
+@pytest.mark.parametrize(
+    ("target", "controls", "reasons"),
+    [
+        (call_keys(valid=False, void_reason="late"), [CONTROL], ("void-target", "late")),
+        (SHAPED, [call_keys(arm="control", valid=False)], ("no-control", "unusable-controls")),
+        (SHAPED, [NO_UDP], ("controls-failed",)),
+        (SHAPED, [NO_UDP, CONTROL], ("some-controls-failed",)),
+        (call_keys(responder_view=False), [CONTROL], ("responder-view-missing",)),
+        (
+            call_keys(failing="media_first_packet", responder_view=False),
+            [CONTROL],
+            ("responder-view-missing",),
+        ),
+        (service_keys(failing="tcp_connect"), [NEUTRAL], ("outage-not-excluded",)),
+        (call_keys(up=random_loss(0.04), down=random_loss(0.04)), [CONTROL], ("small-excess",)),
+        (call_keys(up=cut_after(900)), [CONTROL], ("excess-not-significant",)),
+        (call_keys(duration_s=2.0), [CONTROL], ("too-few-packets",)),
+    ],
+)
+def test_reasons(target, controls, reasons):
+    assert judge(target, controls).reasons == reasons
+
+
+def test_first_failing_stage_is_the_targets():
+    assert judge(call_keys(failing="relay_ping"), [NO_UDP, CONTROL]).first_failing_stage == "relay_ping"
+    assert judge(SHAPED, [NO_UDP]).first_failing_stage is None
+
+
+def test_scope_is_what_the_arm_can_reach():
+    assert judge(SHAPED, [CONTROL]).scope == "look"
+    assert judge(call_keys(arm="webrtc"), [CONTROL]).scope == "look"
+    assert judge(SERVICE, [NEUTRAL]).scope == "address"
+
+
+def test_a_comparison_states_its_packets_and_its_power():
+    found = judge(SHAPED, [CONTROL])
+    assert found.n_packets == 2 * 2 * 1000
+    assert found.smallest_effect_ratio is not None
+    assert 0.05 < found.smallest_effect_ratio < 0.1
+
+
+def test_harm_is_found_one_way_without_the_responders_view():
+    target = call_keys(down=random_loss(0.3), responder_view=False)
+    found = judge(target, [CONTROL])
+    assert (found.verdict, found.reasons) == ("degraded", ("responder-view-missing",))
+
+
+arms = st.builds(
+    call_keys,
+    arm=st.just("control"),
+    up=st.sampled_from([no_loss, random_loss(0.3), cut_after(60)]),
+    failing=st.sampled_from([None, "udp_open", "relay_ping", "media_first_packet", "media_hold"]),
+    duration_s=st.sampled_from([2.0, 6.0]),
+    responder_view=st.booleans(),
+    valid=st.booleans(),
+    control_nature=st.sampled_from(["random", "inverted", "allow-listed"]),
+)
+
+
+@settings(deadline=None)
+@given(arms, st.lists(arms, max_size=3))
+def test_never_down_while_a_control_worked(target, controls):
+    found = judge(target, controls)
+    usable = [control for control in controls if control.valid]
+    if found.verdict == "down":
+        assert usable
+        assert failed(target)
+        assert all(failed(control) for control in usable)
+    if found.verdict in {"blocked", "generic-udp"}:
+        assert not all(failed(control) for control in usable)
+    assert (found.first_failing_stage is None) == all(stage.outcome == "ok" for stage in target.stages)
+
+
+def test_verdicts_do_not_depend_on_the_order_of_controls():
+    target = call_keys(up=random_loss(0.1))
+    others = [CONTROL, NO_UDP, call_keys(arm="aa", up=random_loss(0.02))]
+    assert judge(target, others) == judge(target, others[::-1])
+
+
+@pytest.mark.parametrize("losses", [random_loss(0.03), gilbert_loss(0.03, 5), gilbert_loss(0.1, 20)])
+def test_false_alarms_among_equal_arms_stay_rare(losses):
+    """At most 1.3 % of 150 seeded null pairs per pattern: one."""
+    verdicts = Counter(
+        judge(
+            call_keys(up=losses, down=losses, duration_s=10.0, seed=seed),
+            [call_keys(arm="control", up=losses, down=losses, duration_s=10.0, seed=seed)],
+        ).verdict
+        for seed in range(150)
+    )
+    assert verdicts["degraded"] + verdicts["blocked"] + verdicts["down"] <= 0.013 * 150
+
+
+def test_targeted_loss_is_found():
+    """15 % of bursty loss (10 packets) on top of 1 % random, 20 s: at least 27 of 30."""
+    targeted, background = gilbert_loss(0.16, 10), random_loss(0.01)
+    found = sum(
+        judge(
+            call_keys(up=targeted, down=targeted, seed=seed),
+            [call_keys(arm="control", up=background, down=background, seed=seed)],
+        ).verdict
+        == "degraded"
+        for seed in range(30)
+    )
+    assert found >= 27
