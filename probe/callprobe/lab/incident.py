@@ -1,8 +1,8 @@
 """Plays an emulated history: volunteers in many networks run the real probe, day by day, in virtual time.
 
 Nothing is simulated but the network: probe, responder, dialects, metrics and records are the ones that
-volunteers run. Each volunteer has a random stream of its own, so the output is the same bytes for any number of
-workers.
+volunteers run. Each volunteer has a random stream of its own, so the output is the same bytes for any number
+of workers.
 """
 
 import asyncio
