@@ -52,8 +52,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     text: str
     """The claim in one sentence, as the sources have it."""
     source: str
-    """Where it was made: an address."""
-    source_date: date
+    """Where it was made: an address; or, in words, that nobody's published claim stands behind it."""
+    source_date: date | None = None
+    """When the source says so; null where its date is not known."""
     date: date
     """Local day on which the restriction is claimed to have begun."""
     country: str

@@ -219,6 +219,8 @@ def networks(scene: Scene) -> str:
         bar = figure.colorbar(mesh, ax=grid[0, -1], ticks=[0, 0.5, 1], shrink=0.8)
         bar.ax.set_yticklabels(["0 %", "50 %", "100 %"])
         bar.set_label("usable calls")
+        if bar.solids is not None:
+            bar.solids.set_rasterized(False)  # else the bar alone would be a bitmap
 
     height = 1.2 + 0.26 * max(len(cells) for cells in tables)
     return _svg("Networks and days", draw, (9.0, max(height, 2.6)), emulated=scene.emulated)

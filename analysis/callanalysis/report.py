@@ -70,6 +70,14 @@ def _span(interval: Sequence[float] | None) -> str:
     return "" if interval is None else f"{100 * interval[0]:+.0f} to {100 * interval[1]:+.0f} pp"
 
 
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f} %"
+
+
+def _share_span(interval: Sequence[float] | None) -> str:
+    return "" if interval is None else f"{100 * interval[0]:.0f} to {100 * interval[1]:.0f} %"
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("callanalysis", "."),
@@ -78,8 +86,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["percent"] = _percent
-    environment.filters["span"] = _span
+    environment.filters |= {"percent": _percent, "span": _span, "share": _share, "share_span": _share_span}
     return environment
 
 

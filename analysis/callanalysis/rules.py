@@ -34,6 +34,8 @@ class Atom(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     """One sentence for people."""
     deciding: bool = True
+    is_share: bool = False
+    """The estimate is a share (0..1), not a change of one."""
     needs_address: bool = False
     """Its refutation says that a service was *not* hit, which the look alone cannot show."""
 
@@ -171,7 +173,8 @@ def _low(evidence: Evidence, rule: LevelAndFall, flows: Flows, outcome: Outcome)
         estimate=share,
         interval=(low, high),
         reasons={"insufficient": ("undecided",), "refuted": ("most-usable",)}.get(verdict, ()),
-        note=f"{share:.0%} of calls usable from {series.iso(day)} on.",
+        note=f"{100 * share:.0f} % of calls usable from {series.iso(day)} on.",
+        is_share=True,
         needs_address=True,
     )
 
@@ -439,7 +442,8 @@ def _some_left(evidence: Evidence, rule: Partial) -> Atom:
         estimate=share,
         interval=(low, high),
         reasons={"insufficient": ("undecided",), "refuted": ("none-left",)}.get(verdict, ()),
-        note=f"{share:.0%} of calls usable from {series.iso(day)} on.",
+        note=f"{100 * share:.0f} % of calls usable from {series.iso(day)} on.",
+        is_share=True,
     )
 
 

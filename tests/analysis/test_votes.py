@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from callanalysis.columns import COLUMNS
 from callanalysis.load import load
 from callanalysis.votes import Flow, attempts, usable, votes, weight
 from helpers import published
@@ -86,10 +85,3 @@ def test_local_day_is_of_the_claims_time_zone(tmp_path):
     rows = load(published.write(frame, tmp_path)).rows
     assert int(attempts(rows, "Europe/Moscow")["day"].iloc[0]) == published.day(11).toordinal()
     assert int(attempts(rows, "UTC")["day"].iloc[0]) == published.day(10).toordinal()
-
-
-def test_every_column_read_is_a_column_of_the_published_row():
-    """The analysis reads nothing that the collector does not write."""
-    from callresults.store.columns import Row
-
-    assert set(COLUMNS) <= set(Row.__struct_fields__)
