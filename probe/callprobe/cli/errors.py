@@ -1,10 +1,15 @@
-"""Wrong usage or input, as every command tells it."""
+"""How every command ends: its exit codes, and wrong usage or input in one sentence."""
 
 from typing import Final
 
 import click
 
+DONE: Final = 0
+FAILED: Final = 1
+"""Done, but something failed that the person should see."""
 WRONG_INPUT: Final = 2
+INTERRUPTED: Final = 3
+"""Interrupted, with everything saved."""
 
 
 class WrongInputError(click.ClickException):

@@ -14,7 +14,7 @@ import msgspec
 
 from callprobe.censor.policy import Policy, PolicyError, load_policy
 from callprobe.censor.truth import TruthSummary, encode_row
-from callprobe.cli.scenarios import WrongInputError
+from callprobe.cli.errors import WrongInputError
 from callprobe.lab.gate import Capture
 from callprobe.lab.relay import Relay, RelayError
 from callprobe.lab.releaser import precise_loop

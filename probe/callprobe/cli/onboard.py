@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from callprobe.cli.results import InputError, home_folder
+from callprobe.cli.errors import FAILED, WrongInputError
+from callprobe.cli.inputs import home_folder
 from callprobe.vantage.consent import CONSENT_HASH, CONSENT_TEXT, consent_given, record_consent
 
 
@@ -14,7 +15,7 @@ def _remember(home: Path) -> None:
     try:
         record_consent(home, CONSENT_HASH, datetime.now(UTC))
     except OSError as error:
-        raise InputError(f"{home}: cannot remember your answer: {error.strerror or error}.") from error
+        raise WrongInputError(f"{home}: cannot remember your answer: {error.strerror or error}.") from error
     click.echo("Agreed. `callprobe run` measures.")
 
 
@@ -22,7 +23,7 @@ def _ask() -> bool:
     try:
         return click.confirm("Do you agree?", default=False)
     except click.Abort as abort:
-        raise InputError(
+        raise WrongInputError(
             f"No answer came; who has read the text may also run"
             f" `callprobe onboard --accept-consent {CONSENT_HASH}`."
         ) from abort
@@ -35,7 +36,7 @@ def onboard_command(accept_consent: str | None) -> None:
     home = home_folder()
     if accept_consent is not None:
         if accept_consent != CONSENT_HASH:
-            raise InputError(f"--accept-consent: that is not the present text; it is {CONSENT_HASH}.")
+            raise WrongInputError(f"--accept-consent: that is not the present text; it is {CONSENT_HASH}.")
         _remember(home)
         return
     click.echo(CONSENT_TEXT)
@@ -46,4 +47,4 @@ def onboard_command(accept_consent: str | None) -> None:
         _remember(home)
     else:
         click.echo("Not agreed: callprobe measures towards this machine only.")
-        sys.exit(1)
+        sys.exit(FAILED)

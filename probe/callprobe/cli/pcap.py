@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from callprobe.cli.scenarios import WrongInputError
+from callprobe.cli.errors import WrongInputError
 
 if TYPE_CHECKING:
     from callprobe.pcap.analyze import Analysis

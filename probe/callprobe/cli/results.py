@@ -8,20 +8,19 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 import msgspec
 
+from callprobe.cli.errors import DONE, FAILED, INTERRUPTED, WrongInputError
+from callprobe.cli.inputs import checked_collector, home_folder
 from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.http import GuardedTransport, trusting_context
 from callprobe.submit.bundles import UnreadableFileError
 from callprobe.submit.client import upload, upload_files
 from callprobe.submit.files import write_durably
-from callprobe.submit.home import HomeError, resolve_home
 from callprobe.submit.outbox import Outbox, UnknownMeasurementError
 from callprobe.submit.report import UploadReport
-from callprobe.vantage.consent import CONSENT_HASH, consent_given, is_loopback_url
 from callresults.codec import InvalidMeasurementError, decode
 from callresults.measurement import Measurement
 from callresults.metrics.direction import DirectionMetrics
@@ -29,42 +28,6 @@ from callresults.nettests.call import CallKeys
 from callresults.observation import first_failing
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-class InputError(click.ClickException):
-    """Wrong usage or input: one sentence, exit 2."""
-
-    exit_code = 2
-
-
-def home_folder() -> Path:
-    """Return the probe's folder. Raises InputError."""
-    try:
-        return resolve_home(os.environ)
-    except HomeError as error:
-        raise InputError(str(error)) from error
-
-
-def checked_collector(url: str, home: Path) -> str:
-    """Return ``url`` if measurements may be sent there.
-
-    Raises:
-        InputError: it is no URL, plain HTTP beyond this machine, or nobody here has consented.
-    """
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise InputError(f"--collector: {url!r} is no URL; https://HOST[:PORT] is one.")
-    if is_loopback_url(url):
-        return url
-    if parts.scheme == "http":
-        raise InputError("--collector: plain HTTP is for this machine only; give an https:// URL.")
-    if not consent_given(home, CONSENT_HASH):
-        raise InputError("Nothing is sent beyond this machine before `callprobe onboard`.")
-    return url
 
 
 # -- what is here
@@ -174,9 +137,9 @@ def show_command(identifier: str, *, as_json: bool) -> None:
         canonical = outbox.read(found)
         measurement = decode(canonical)
     except UnknownMeasurementError as error:
-        raise InputError(str(error)) from error
+        raise WrongInputError(str(error)) from error
     except InvalidMeasurementError as error:
-        raise InputError(f"The saved file of {found} is damaged: {error}.") from error
+        raise WrongInputError(f"The saved file of {found} is damaged: {error}.") from error
     if as_json:
         click.echo(canonical)
     else:
@@ -189,16 +152,16 @@ def show_command(identifier: str, *, as_json: bool) -> None:
 def export_command(file: Path, *, force: bool) -> None:
     """Write all saved measurements to FILE, one per line as they are sent (*.jsonl or *.jsonl.gz)."""
     if not file.name.endswith((".jsonl", ".jsonl.gz")):
-        raise InputError(f"{file}: the name must end in .jsonl or .jsonl.gz.")
+        raise WrongInputError(f"{file}: the name must end in .jsonl or .jsonl.gz.")
     if file.exists() and not force:
-        raise InputError(f"{file}: is there already; --force replaces it.")
+        raise WrongInputError(f"{file}: is there already; --force replaces it.")
     outbox = Outbox(home_folder())
     identifiers = outbox.all()
     data = b"".join(outbox.read(identifier) + b"\n" for identifier in identifiers)
     try:
         write_durably(file, gzip.compress(data, mtime=0) if file.name.endswith(".gz") else data)
     except OSError as error:
-        raise InputError(f"{file}: cannot be written: {error.strerror or error}.") from error
+        raise WrongInputError(f"{file}: cannot be written: {error.strerror or error}.") from error
     click.echo(f"{len(identifiers)} measurements written to {file}.")
 
 
@@ -209,7 +172,7 @@ def _transport() -> GuardedTransport:
     try:
         return GuardedTransport(Guard.from_environ(os.environ), trusting_context())
     except GuardConfigError as error:
-        raise InputError(str(error)) from error
+        raise WrongInputError(str(error)) from error
 
 
 def _run(sending: Coroutine[Any, Any, UploadReport]) -> UploadReport:
@@ -217,9 +180,9 @@ def _run(sending: Coroutine[Any, Any, UploadReport]) -> UploadReport:
         return asyncio.run(sending)
     except KeyboardInterrupt:
         click.echo("Interrupted; what was not delivered can be uploaded again.", err=True)
-        sys.exit(3)
+        sys.exit(INTERRUPTED)
     except UnreadableFileError as error:
-        raise InputError(str(error)) from error
+        raise WrongInputError(str(error)) from error
 
 
 def report_text(report: UploadReport) -> str:
@@ -246,4 +209,4 @@ def upload_command(path: Path | None, collector_url: str, *, as_json: bool) -> N
     sending = upload(Outbox(home), url, transport) if path is None else upload_files([path], url, transport)
     report = _run(sending)
     click.echo(msgspec.json.encode(report) if as_json else report_text(report))
-    sys.exit(0 if report.complete else 1)
+    sys.exit(DONE if report.complete else FAILED)

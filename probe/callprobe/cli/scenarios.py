@@ -7,19 +7,12 @@ from typing import Any
 import click
 import msgspec
 
+from callprobe.cli.errors import WrongInputError
 from callprobe.scenario.catalogue import Catalogue
 from callprobe.scenario.load import ScenarioError
 from callprobe.scenario.model import CallScenario, Scenario, Target
 
-WRONG_INPUT = 2
-
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-
-
-class WrongInputError(click.ClickException):
-    """One sentence about the input, and exit code 2."""
-
-    exit_code = WRONG_INPUT
 
 
 @click.group(name="scenarios")
