@@ -126,6 +126,7 @@ class Runner:
         try:
             addresses = await self.net.resolve(host, started + RESOLVE_DEADLINE_NS)
         except NetError as error:
+            self.listener.notice(f"the responder's name could not be resolved ({error.failure})")
             work.rung("resolve", started, self.net.now_ns(), error.failure)
             return None
         work.rung("resolve", started, self.net.now_ns(), None)
@@ -146,6 +147,8 @@ class Runner:
             await flows
         await self.net.sleep_until(self.net.now_ns() + RECORD_WAIT_NS)
         work.record = await session.record()
+        if work.record is None:
+            self.listener.notice("the responder's record of the call never came: loss is not known")
 
     async def _measure_webrtc(self, work: CallWork, session: Session, flows: Awaitable[None]) -> None:
         """Run the WebRTC call beside the flows; neither outlives the other."""
