@@ -72,7 +72,7 @@ class Heading(NamedTuple):
 class SetupStage(NamedTuple):
     """The rung that the dialect's first packets are, and its timing."""
 
-    name: Literal["udp_open", "relay_allocation", "relay_ping", "turn_allocation"]
+    name: Literal["udp_open", "relay_allocation", "relay_ping", "turn_allocation", "ice_connectivity"]
     failure: str
     """``callresults.failure.Failure`` value when no answer comes."""
     deadline_ns: int

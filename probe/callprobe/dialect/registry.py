@@ -7,10 +7,13 @@ from callprobe.dialect.contract import Dialect
 from callprobe.dialect.open_echo import OPEN
 from callprobe.dialect.random_look import RandomLook
 from callprobe.dialect.telegram_v2 import TelegramV2
+from callprobe.dialect.webrtc_aiortc import WebrtcAiortc
 from callprobe.dialect.whatsapp_2023 import WhatsApp2023
 
 _CONTROL_PREFIX: Final = "random:"
-_SHAPED: Final[dict[str, Dialect]] = {look.name: look for look in (TelegramV2(), WhatsApp2023())}
+_SHAPED: Final[dict[str, Dialect]] = {
+    look.name: look for look in (TelegramV2(), WhatsApp2023(), WebrtcAiortc())
+}
 
 LOOKS: Final[tuple[str, ...]] = tuple(_SHAPED)
 """Names of the looks that imitate an application."""
