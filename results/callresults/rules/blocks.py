@@ -37,7 +37,7 @@ def paired_blocks(arms: Sequence[CallKeys]) -> PairedBlocks:
     unknown, the arm that received most stands for what each sent: all follow one schedule. Blocks last a
     second, or several where losses come in long runs or the series is long.
     """
-    n_seconds = min(len(arm.series) for arm in arms)
+    n_seconds = min((len(arm.series) for arm in arms), default=0)
     step = max(
         math.ceil(n_seconds / MAX_BLOCKS_PER_DIRECTION), math.ceil(RUNS_PER_BLOCK * _mean_run_s(arms)), 1
     )

@@ -7,7 +7,7 @@ from callresults.metrics.direction import DirectionMetrics
 from callresults.nettests.call import CallKeys
 from callresults.nettests.service import ServiceKeys
 from callresults.observation import Stage
-from callresults.rules.thresholds import PAIR_THRESHOLDS
+from callresults.rules.table import PAIR_THRESHOLDS
 
 STAGE_MECHANISMS: Final = {
     "resolve": "name-resolution",

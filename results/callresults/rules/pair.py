@@ -14,7 +14,7 @@ from callresults.observation import Stage, first_failing
 from callresults.rules.blocks import PairedBlocks, paired_blocks
 from callresults.rules.mechanism import cut_directions
 from callresults.rules.permutation import Comparison, compare
-from callresults.rules.thresholds import PAIR_THRESHOLDS
+from callresults.rules.table import PAIR_THRESHOLDS
 
 Keys = CallKeys | ServiceKeys
 

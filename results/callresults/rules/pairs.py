@@ -11,8 +11,7 @@ from callresults.nettests.call import CallKeys
 from callresults.nettests.service import ServiceKeys
 from callresults.rules.mechanism import failure_mechanism, loss_mechanism
 from callresults.rules.pair import CONDITIONS, Keys, Pair, differs, harms
-from callresults.rules.rule import Rule
-from callresults.rules.table import PAIR_RULES
+from callresults.rules.table import PAIR_RULES, Rule
 from callresults.verdict import Scope, Verdict
 
 _LOOK_ARMS: Final = frozenset({"shaped", "webrtc", "fallback", "control", "aa"})

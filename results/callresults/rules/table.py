@@ -1,8 +1,57 @@
-"""The pair rules as data, in the order in which they are tried."""
+"""The pair rules as data: what each concludes under which condition, and the numbers they use."""
 
-from typing import Final
+from typing import Final, Literal
 
-from callresults.rules.rule import Rule
+import msgspec
+
+from callresults.verdict import VerdictName
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule: under its condition, its verdict. Rules are tried in order; the first that holds decides."""
+
+    id: str
+    """Public contract: stands in published records, never re-used with another meaning."""
+    condition: str
+    """Name of the condition, see ``callresults.rules.pair.CONDITIONS``."""
+    verdict: VerdictName
+    """What it concludes."""
+    sentence: str
+    """The conclusion in words, for people."""
+    evidence: str
+    """The fields of the records that it rests on."""
+    reasons: tuple[str, ...] = ()
+    """Short codes that go with every verdict of this rule."""
+    mechanism: Literal["failure", "cut", "loss"] | None = None
+    """What tells how the target was hindered: its failing stage, its cut, or its loss pattern."""
+    compares: bool = False
+    """Whether it rests on the paired comparison of losses, so that its power is worth stating."""
+
+
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """Thresholds of the pair rules."""
+
+    p_value: float = 0.005
+    """Highest p of the permutation test that counts as a difference.
+
+    Blocks of a flow with long loss runs are not quite independent of each other, so the measured rate of
+    false alarms is up to twice the nominal one: this keeps it at 1 %.
+    """
+    excess_loss_ratio: float = 0.05
+    """Smallest loss above the controls' that counts as harm."""
+    visible_effect_ratio: float = 0.20
+    """``ok`` needs a comparison that would have shown this much extra loss with 80 % power."""
+    cut_silence_s: int = 2
+    """So many last seconds without one packet, after some arrived, are a cut."""
+    bursty_burst_r: float = 1.5
+    """BurstR from which loss is called bursty."""
+    random_burst_r: float = 1.25
+    """BurstR up to which loss is called random; between the two the data cannot tell."""
+    mechanism_losses: int = 20
+    """Fewest lost packets from which BurstR says anything."""
+
+
+PAIR_THRESHOLDS = Thresholds()
 
 _STAGES: Final = "stages of all arms"
 _SERIES: Final = "series: exact label permutation within blocks of a second or more, both directions"
@@ -130,3 +179,4 @@ PAIR_RULES: Final = (
         compares=True,
     ),
 )
+"""The rules, in the order in which they are tried."""
