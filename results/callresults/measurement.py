@@ -24,6 +24,7 @@ class Annotations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     emulated: bool
     """True for everything that did not cross a real network: loopback, namespaces, virtual time."""
     source: Literal["probe", "capture"] = "probe"
+    """Measured by a probe, or read from a capture."""
     history: str | None = None
     """Name of the emulated history that this measurement is part of, if any."""
 
@@ -36,6 +37,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     test_name: str
     """The nettest: ``call`` or ``service_reachability``."""
     test_version: str
+    """Version of the nettest."""
     test_start_time: str
     """Start of the run, UTC ``YYYY-mm-dd HH:MM:SS``, rounded down to 5 minutes."""
     measurement_start_time: str
@@ -47,17 +49,25 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     probe_asn: str
     """``AS`` and number, likewise; ``AS0`` unknown or withheld."""
     probe_network_name: str
+    """Name of that network; empty when unknown or withheld."""
     probe_ip: str = "127.0.0.1"
     """Always OONI's placeholder."""
     software_name: str
+    """``callprobe``."""
     software_version: str
+    """Version of the probe."""
     input: str | None
     """A stable target name or null; never an address."""
     annotations: Annotations
+    """What qualifies the whole measurement."""
     test_keys: TestKeys
+    """What was measured, by nettest."""
     test_helpers: dict[str, str] = {}
+    """OONI's test helpers: role to stable name, never an address."""
     data_format_version: str = DATA_FORMAT_VERSION
+    """Version of the envelope."""
     extensions: dict[str, int] = {}
+    """OONI's data formats in use and their versions."""
 
 
 def stages_of(measurement: Measurement) -> tuple[Stage, ...]:

@@ -36,6 +36,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     t: float
     """End, likewise; for ``not_reached`` equal to ``t0``."""
     outcome: Outcome
+    """What came of it; ``not_reached`` after a rung that had to succeed first."""
     failure: Failure | None = None
     """Why it failed; null exactly when ``outcome`` is ``ok``."""
     deadline_s: float | None = None

@@ -116,7 +116,9 @@ def _cell(text: str) -> str:
 
 def _type_name(hint: Any) -> str:
     name = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
-    return re.sub(r"(?:\w+\.)+(?=\w)", "", name).replace("|", "\\|").replace("None", "null")
+    name = re.sub(r"(?:\w+\.)+(?=\w)", "", name)
+    name = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", name)
+    return name.replace("|", "\\|").replace("None", "null")
 
 
 if __name__ == "__main__":

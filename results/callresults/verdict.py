@@ -12,11 +12,13 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What one rule concluded about one arm beside its controls."""
 
     verdict: VerdictName
+    """``down``: all controls failed too; ``generic-udp``: random bytes fail, an allow-listed look passes."""
     scope: Scope
     """What was tested: the look of the traffic, the service's address, or both."""
     rule_id: str
     """The rule (a public contract; rules are data in ``callresults.rules``)."""
     first_failing_stage: str | None
+    """The arm's first rung that did not succeed; null when all did."""
     mechanism: str | None = None
     """How it was hindered, where the data can tell; null means *cannot tell*."""
     reasons: tuple[str, ...] = ()

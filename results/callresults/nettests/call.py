@@ -16,18 +16,24 @@ class Second(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     second: int
     """Seconds since the first scheduled media packet."""
     sent_up: int
+    """Packets that the probe sent in this second."""
     received_up: int | None
     """Null when the responder's record never arrived."""
     sent_down: int | None
+    """Packets that the responder sent in this second; null when its record never arrived."""
     received_down: int
+    """Of those, packets that the probe received in time."""
 
 
 class ResponderView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the far end recorded of the flow, handed over afterwards."""
 
     packets_received: int
+    """Media packets of the probe that arrived, duplicates included."""
     packets_sent: int
+    """Media packets that the responder sent."""
     kernel_timestamps: bool
+    """Whether its arrival times are the kernel's."""
     complete: bool
     """False when the record was cut short on its way."""
 
@@ -40,21 +46,30 @@ class CallKeys(
     dialect: str
     """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random."""
     dialect_version: str
+    """Version of the look."""
     dialect_capture_date: str | None
     """Date of the capture that the dialect follows, ISO; null for looks that are nobody's."""
     control_nature: ControlNature | None = None
+    """What kind of control this is; null for arms that are none."""
     responder_id: str
     """Stable name of the responder (its catalogue name, never an address)."""
     responder_network: str = "AS0"
+    """AS number of the responder's network; ``AS0`` unknown."""
     responder_kind: str = "unknown"
+    """Kind of that network, as the catalogue has it."""
     responder_port: int | None = None
+    """UDP port of the responder; null when no flow was opened."""
     media_duration_s: float
+    """Media asked for, seconds."""
     metrics_up: DirectionMetrics | None
     """Probe to responder; null when the responder's record never arrived."""
     metrics_down: DirectionMetrics | None
     """Responder to probe; null when what was sent is not known."""
     series: tuple[Second, ...] = ()
+    """One row per second of the schedule."""
     packet_record: str | None = None
     """Per-packet record, see ``results/spec/packet-record.md``; null when not kept."""
     packet_record_resolution_us: int | None = None
+    """Resolution of its stamps; null without a record."""
     responder_view: ResponderView | None = None
+    """Summary of the far end's record; null when it never arrived."""

@@ -21,6 +21,7 @@ class LocalConditions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     local_drops_packets: int = 0
     """Packets dropped by the own socket buffer or failing send; never counted as network loss."""
     send_late_ms_p50: float | None = None
+    """Median lateness of sends against their absolute deadlines."""
     send_late_ms_p99: float | None = None
     """Lateness of sends against their absolute deadlines."""
     load_1m: float | None = None
@@ -31,12 +32,15 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What every arm says of itself."""
 
     scenario_id: str
+    """Path below ``scenarios/`` without suffix."""
     scenario_digest: str
     """SHA-256 of the scenario file, hex."""
     service: str
     """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service."""
     medium: Medium
+    """What the scenario carries."""
     arm: Arm
+    """What this measurement is in the comparison (``docs/architecture.md``)."""
     pair_id: str
     """Joins the arms that ran beside each other."""
     session_id: str | None
@@ -44,12 +48,16 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     probe_id: str
     """Random pseudonym per (probe, network)."""
     access_type: AccessType = "other"
+    """How the volunteer says the machine is connected."""
     ip_version: IpVersion = "ipv4"
+    """Of the measured path."""
     stages: tuple[Stage, ...]
     """The ladder, in order."""
     valid: bool = True
+    """False when the measurement must not be used."""
     void_reason: str | None = None
     """Why the measurement must not be used; it is kept and counted all the same."""
     local: LocalConditions | None = None
+    """What the probe's own machine did to it; null when not observed."""
     verdict: Verdict | None = None
     """Only in the non-control record of a pair."""

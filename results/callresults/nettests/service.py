@@ -20,5 +20,8 @@ class ServiceKeys(
     target_id: str
     """Stable name of the endpoint as the scenario gives it, never an address."""
     protocol: ServiceProtocol
+    """What was spoken."""
     http_status: int | None = None
+    """Status of the answer; null without one, or where HTTP was not spoken."""
     bytes_received: int = 0
+    """Bytes of the answer."""
