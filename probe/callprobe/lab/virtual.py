@@ -80,23 +80,27 @@ class World:
     """Packets that entered the path, both directions."""
     dropped: Counter[str] = field(default_factory=Counter)
     """Packets that the censor dropped, by rule."""
-    _last_release: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
+    _last_arrival_ns: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
 
     def cross(self, direction: str, flow: FlowTuple, payload: bytes, size: int) -> tuple[int, ...]:
         """Return the arrival times of a packet that enters the path now; empty = lost."""
         self.packets += 1
         decision = self.censor.decide(self.now_ns, direction, flow, payload, size)  # type: ignore[arg-type]
-        if not decision.release_ns and decision.rule_id is not None:
-            self.dropped[decision.rule_id] += 1
-        if not decision.release_ns or self.rng.random() < self.path.loss_ratio:
+        if not decision.release_ns:
+            if decision.rule_id is not None:
+                self.dropped[decision.rule_id] += 1
+            return ()
+        draw = self.rng.random
+        delay_ns, jitter_ns, loss_ratio = self.path
+        if draw() < loss_ratio:
             return ()
         arrivals = []
         for release_ns in decision.release_ns:
-            jitter = int(self.rng.random() * self.path.jitter_ns)
-            arrival = max(release_ns + self.path.delay_ns + jitter, self._last_release[direction])
-            if release_ns == self.now_ns:
-                self._last_release[direction] = arrival
-            arrivals.append(arrival)
+            arrival_ns = release_ns + delay_ns + int(draw() * jitter_ns)
+            if release_ns == self.now_ns:  # the line keeps the order of what the censor did not hold
+                arrival_ns = max(arrival_ns, self._last_arrival_ns[direction])
+                self._last_arrival_ns[direction] = arrival_ns
+            arrivals.append(arrival_ns)
         return tuple(arrivals)
 
 
@@ -188,7 +192,7 @@ class VirtualFlows:
         for index in range(len(self._machines)):
             self._arm(index)
         self._arm_plane()
-        world, events = self._world, self._events
+        world, events, machines = self._world, self._events, self._machines
         while events and events[0][0] <= until_ns:
             due, _, kind, index, peer, data = heapq.heappop(events)
             world.now_ns = max(world.now_ns, due)
@@ -200,7 +204,7 @@ class VirtualFlows:
                 self._flow_timer(index, due)
             else:
                 self._on_plane_timer(due)
-            if kind in {_FLOW_TIMER, _TO_CLIENT} and all(machine.finished for machine in self._machines):
+            if machines[index].finished and all(machine.finished for machine in machines):
                 return
         world.now_ns = max(world.now_ns, until_ns)
 
@@ -334,7 +338,7 @@ class VirtualStream:
             return None  # a stalled segment shows when the reader's deadline passes, as on a real host
 
     def _deliver_all(self, direction: str, data: bytes, deadline_ns: int, start_ns: int) -> int:
-        pieces = [data[at : at + SEGMENT_BYTES] for at in range(0, len(data), SEGMENT_BYTES)]
+        pieces = [data[at : at + SEGMENT_BYTES] for at in range(0, len(data), SEGMENT_BYTES)] or [b""]
         return max(self._deliver(direction, piece, deadline_ns, start_ns=start_ns) for piece in pieces)
 
     def _deliver(

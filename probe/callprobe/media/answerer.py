@@ -57,12 +57,14 @@ class Answerer:
     def on_time(self, now_ns: int) -> list[tuple[int, bytes]]:
         """Return the media that are due, with their sequence numbers; ``sent`` records those that leave."""
         out: list[tuple[int, bytes]] = []
-        while self._slot < len(self.schedule):
-            slot = self.schedule[self._slot]
-            if self._media_from is None or now_ns < self._media_from + slot.offset_ns:
-                break
-            self._slot += 1
+        schedule, begun_ns, number = self.schedule, self._media_from, self._slot
+        if begun_ns is None:
+            return out
+        while number < len(schedule) and now_ns >= begun_ns + schedule[number].offset_ns:
+            slot = schedule[number]
+            number += 1
             out.append((slot.sequence, self.dialect.media(self.keys, "down", slot)))
+        self._slot = number
         return out
 
     def sent(self, sequence: int, now_ns: int) -> None:

@@ -212,11 +212,7 @@ class ResponderPlane:
             if due_ns != flow.queued_ns or flow.session.session_id not in self._sessions:
                 continue
             flow.queued_ns = None
-            for sequence, data in flow.answerer.on_time(now_ns):
-                allowed = self._allowed(flow, (data,))
-                if allowed:
-                    flow.answerer.sent(sequence, now_ns)
-                    out += allowed
+            out += self._media(flow, now_ns)
             self._queue(flow)
         return out
 
@@ -331,6 +327,20 @@ class ResponderPlane:
         flow.account.received(len(data))
         flow.nonce = flow.nonce or self._entropy(open_echo.NONCE_BYTES)
         return self._allowed(flow, [open_echo.answer(keys, flow.nonce, data)])
+
+    def _media(self, flow: _Flow, now_ns: int) -> list[Outgoing]:
+        """Return those of a flow's due media that may leave; only they are recorded as sent."""
+        due = flow.answerer.on_time(now_ns)
+        source, port = flow.source, flow.port
+        if source is None:
+            return []
+        proved = source[0] in flow.session.proved_hosts
+        out = []
+        for sequence, data in due:
+            if flow.account.try_send(len(data), proved=proved):
+                flow.answerer.sent(sequence, now_ns)
+                out.append(Outgoing(port, source, data))
+        return out
 
     def _allowed(self, flow: _Flow, datagrams: Iterable[bytes]) -> list[Outgoing]:
         source = flow.source
