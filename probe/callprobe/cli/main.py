@@ -1,11 +1,12 @@
 """``callprobe``: the command group. A command is imported when it is called, so that each starts quickly."""
 
 import importlib
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from callprobe import __version__
+from callprobe.cli.errors import INTERRUPTED
 
 COMMANDS: Final = {
     "onboard": "callprobe.cli.onboard:onboard_command",
@@ -44,6 +45,14 @@ class LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{self._lazy[cmd_name]} is no command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; Ctrl-C where a command has nothing to save ends quietly."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 main = LazyGroup(

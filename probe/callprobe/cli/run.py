@@ -5,55 +5,34 @@ import contextlib
 import os
 import random
 import secrets
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 
-from callprobe.cli.errors import WrongInputError
-from callprobe.cli.plan import plan_text
+from callprobe.cli.errors import DONE, FAILED, INTERRUPTED, WrongInputError
+from callprobe.cli.inputs import checked_collector, home_folder, writable_home
+from callprobe.cli.order import Order, check_consent, checked_order, is_local
+from callprobe.cli.plan import Plan, plan, plan_text
 from callprobe.cli.table import LiveProgress, verdict_table
-from callprobe.dialect.registry import UnknownDialectError, find
 from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.http import CaFileError
 from callprobe.net.loop import StampedLoop
 from callprobe.net.sockets import SocketNet
-from callprobe.run.events import Listener, Silent
+from callprobe.run.events import Listener, Phase, Silent
 from callprobe.run.runner import Kept, Runner
-from callprobe.run.session import ResponderUrl, parse_url
 from callprobe.run.surroundings import Surroundings
-from callprobe.scenario.catalogue import Catalogue
-from callprobe.scenario.load import ScenarioError, load_endpoints, with_endpoints
-from callprobe.scenario.model import CallScenario, Endpoint, Scenario, ServiceScenario
 from callprobe.submit.client import upload
-from callprobe.submit.home import resolve_home
 from callprobe.submit.outbox import Outbox
-from callprobe.vantage.consent import CONSENT_HASH, consent_given, is_loopback_url
 from callprobe.vantage.identity import probe_id
 from callresults.nettests.common import AccessType
 
-DONE: Final = 0
-FAILED: Final = 1
-INTERRUPTED: Final = 3
 ACCESS_TYPES: Final = ("wired", "home-wifi", "phone-hotspot", "mobile-modem", "other")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Order:
-    """What the person asked for, checked."""
-
-    scenarios: tuple[Scenario, ...]
-    responders: tuple[ResponderUrl, ...]
-    repeat: int
-    media_duration_s: float | None
-    interface: str | None
-    access_type: AccessType
-    ca_files: tuple[Path, ...]
 
 
 @dataclass
@@ -63,7 +42,6 @@ class _Report:
     kept: list[Kept] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     uploaded: int = 0
-    left: int = 0
     interrupted: bool = False
 
 
@@ -100,134 +78,71 @@ def run_command(  # noqa: PLR0917 - click calls it by keyword
 
     SCENARIO is an id of ``callprobe scenarios list`` or a file.
     """
-    chosen, ca_files = _scenarios(scenarios, endpoints, any_responder=bool(responders))
-    order = _Order(
-        scenarios=chosen,
-        responders=_responders(responders, chosen),
+    order = checked_order(
+        scenarios,
+        responders,
+        endpoints=endpoints,
         repeat=repeat,
         media_duration_s=media_duration_s,
         interface=interface,
         access_type=access_type,
-        ca_files=ca_files,
     )
     if dry_run:
-        click.echo(plan_text(order.scenarios, order.responders, repeat=repeat, duration_s=media_duration_s))
+        _show_plan(
+            plan(order.scenarios, order.responders, repeat=repeat, duration_s=media_duration_s),
+            as_json=as_json,
+        )
         return
-    _check_consent(order, collector if not no_upload else None)
-    with _listener(as_json=as_json) as listener:
-        report = _execute(order, None if no_upload else collector, listener, random.Random(seed))
+    home = home_folder()
+    check_consent(order, home)
+    if no_upload or collector is None:
+        collector = None
+    else:
+        checked_collector(collector, home)
+    with _listener() as listener:
+        report = _execute(order, writable_home(), collector, listener, random.Random(seed))
     _show(report, as_json=as_json)
     sys.exit(_exit_code(report))
-
-
-# --- what was asked for --------------------------------------------------------------------------------
-
-
-def _scenarios(
-    names: tuple[str, ...], endpoints: Path | None, *, any_responder: bool
-) -> tuple[tuple[Scenario, ...], tuple[Path, ...]]:
-    catalogue = Catalogue()
-    try:
-        found = [catalogue.find(name) for name in names or _default_names(catalogue, any_responder)]
-        _check_dialects(found)
-        if endpoints is None:
-            return _ordered(found), ()
-        replaced: dict[str, Endpoint] = load_endpoints(endpoints)
-        ca_files = {Path(endpoint.ca_file) for endpoint in replaced.values() if endpoint.ca_file}
-        return _ordered([with_endpoints(item, replaced) for item in found]), tuple(sorted(ca_files))
-    except ScenarioError as error:
-        raise WrongInputError(str(error)) from error
-
-
-def _check_dialects(scenarios: Sequence[Scenario]) -> None:
-    for item in scenarios:
-        if isinstance(item, CallScenario):
-            try:
-                find(item.dialect)
-            except UnknownDialectError as error:
-                raise WrongInputError(f"{item.id}: dialect: {error}") from error
-
-
-def _default_names(catalogue: Catalogue, any_responder: bool) -> list[str]:  # noqa: FBT001
-    names = catalogue.default_ids()
-    return [name for name in names if any_responder or not name.startswith("calls/")]
-
-
-def _ordered(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """Put neutral services first: the other services are judged beside them."""
-    return tuple(sorted(scenarios, key=lambda item: getattr(item, "arm", "") != "neutral"))
-
-
-def _responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[ResponderUrl, ...]:
-    try:
-        urls = tuple(parse_url(text) for text in texts)
-    except ValueError as error:
-        raise WrongInputError(f"--responder: {error}") from error
-    for url in urls:
-        if url.text.startswith("http:") and not is_loopback_url(url.text):
-            raise WrongInputError(
-                f"--responder: {url.text} is plain HTTP; only loopback may be, use https://"
-            )
-    calls = [item.id for item in scenarios if isinstance(item, CallScenario)]
-    if calls and not urls:
-        raise WrongInputError(f"{calls[0]} needs a far end: give --responder URL")
-    return urls
-
-
-def _check_consent(order: _Order, collector: str | None) -> None:
-    contacts = [url.text for url in order.responders] + ([collector] if collector else [])
-    outside = [text for text in contacts if not is_loopback_url(text)]
-    outside += [item.id for item in order.scenarios if not _is_local(item, order.responders)]
-    if outside and not consent_given(resolve_home(os.environ), CONSENT_HASH):
-        raise WrongInputError(
-            f"{outside[0]} is not on this machine, and nobody has agreed to that yet: run callprobe onboard"
-        )
-
-
-def _is_local(scenario: Scenario, responders: Sequence[ResponderUrl]) -> bool:
-    if isinstance(scenario, ServiceScenario):
-        return all(_is_loopback_host(target.host) for target in scenario.targets)
-    return all(_is_loopback_host(url.host) for url in responders)
-
-
-def _is_loopback_host(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 # --- measuring -----------------------------------------------------------------------------------------
 
 
-def _execute(order: _Order, collector: str | None, listener: Listener, rng: random.Random) -> _Report:
+def _execute(
+    order: Order, home: Path, collector: str | None, listener: Listener, rng: random.Random
+) -> _Report:
     report = _Report()
-    outbox = Outbox(resolve_home(os.environ))
     try:
-        with asyncio.Runner(loop_factory=StampedLoop) as loop:
-            loop.run(_measure(order, outbox, listener, rng, report))
+        with _ends_as_by_ctrl_c(), asyncio.Runner(loop_factory=StampedLoop) as loop:
+            loop.run(_measure(order, home, listener, rng, report))
             if collector is not None:
-                loop.run(_upload(outbox, collector, report))
+                loop.run(_upload(Outbox(home), collector, report))
     except KeyboardInterrupt:
         report.interrupted = True
     except (GuardConfigError, CaFileError) as error:
         raise WrongInputError(str(error)) from error
+    except OSError as error:
+        report.notices.append(f"the run ended early, what is listed is saved: {error}")
     return report
 
 
-async def _measure(
-    order: _Order, outbox: Outbox, listener: Listener, rng: random.Random, report: _Report
-) -> None:
-    noted = _Noting(listener, report.notices)
+@contextlib.contextmanager
+def _ends_as_by_ctrl_c() -> Iterator[None]:
+    """Let whoever stops the process, as a timer or the system does, get what Ctrl-C gets."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _measure(order: Order, home: Path, listener: Listener, rng: random.Random, report: _Report) -> None:
     net = SocketNet(
         Guard.from_environ(os.environ),
         random.Random(rng.getrandbits(64)),
         ca_files=order.ca_files,
         interface=order.interface,
     )
-    home = resolve_home(os.environ)
     surroundings = Surroundings(
         probe_id_for=lambda network: probe_id(home, network),
         emulated=False,
@@ -235,36 +150,48 @@ async def _measure(
         media_duration_s=order.media_duration_s,
         interface=order.interface,
     )
-    runner = Runner(net, surroundings, rng, keep=outbox.save, listener=noted, kept=report.kept)
-    for _ in range(order.repeat):
-        for scenario in order.scenarios:
-            runner.surroundings = replace(surroundings, emulated=_is_local(scenario, order.responders))
-            await runner.run(scenario, order.responders)
+    noted = _Noting(listener, report.notices)
+    runner = Runner(net, surroundings, rng, keep=Outbox(home).save, listener=noted, kept=report.kept)
+    for scenario in order.scenarios * order.repeat:
+        runner.surroundings = replace(surroundings, emulated=is_local(scenario, order.responders))
+        noted.scenario_id = scenario.id
+        await runner.run(scenario, order.responders)
+        _stop_if_asked()
+
+
+def _stop_if_asked() -> None:
+    """Go on with Ctrl-C where what was just finished had to swallow it to tidy up."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 @dataclass
 class _Noting:
-    """Passes everything on and remembers the notices."""
+    """Passes everything on and remembers the notices, each with the scenario that it is about."""
 
     listener: Listener
     notices: list[str]
+    scenario_id: str = ""
 
-    def phase(self, phase: Any) -> None:
+    def phase(self, phase: Phase) -> None:
         self.listener.phase(phase)
 
     def notice(self, sentence: str) -> None:
-        self.notices.append(sentence)
-        self.listener.notice(sentence)
+        self.notices.append(f"{self.scenario_id}: {sentence}")
 
 
 async def _upload(outbox: Outbox, collector: str, report: _Report) -> None:
     net = SocketNet(Guard.from_environ(os.environ), random.Random(secrets.randbits(64)))
-    done = await upload(outbox, collector, net.http())
-    report.uploaded = done.delivered + done.already_there
-    report.left = done.left + done.refused
-    if report.left:
+    pending = len(outbox.pending())
+    try:
+        await upload(outbox, collector, net.http())
+    finally:
+        left = len(outbox.pending())
+        report.uploaded = pending - left
+    if left:
         report.notices.append(
-            f"{report.left} measurement(s) could not be delivered; they are kept, "
+            f"{left} measurement(s) could not be delivered; they are kept, "
             f"callprobe upload --collector {collector} tries again"
         )
 
@@ -273,12 +200,16 @@ async def _upload(outbox: Outbox, collector: str, report: _Report) -> None:
 
 
 @contextlib.contextmanager
-def _listener(*, as_json: bool) -> Any:
-    if as_json or not sys.stderr.isatty():
+def _listener() -> Iterator[Listener]:
+    if not sys.stderr.isatty():
         yield Silent()
         return
     with LiveProgress() as progress:
         yield progress
+
+
+def _show_plan(planned: Plan, *, as_json: bool) -> None:
+    click.echo(msgspec.json.encode(planned) if as_json else plan_text(planned))
 
 
 def _show(report: _Report, *, as_json: bool) -> None:

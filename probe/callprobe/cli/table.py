@@ -58,8 +58,7 @@ class LiveProgress:
         self._progress.update(task, completed=phase.share, phase=phase.name)
 
     def notice(self, sentence: str) -> None:
-        """Print a sentence above the bars."""
-        self._progress.console.print(sentence, style="yellow", highlight=False)
+        """Leave it to the end, where it stands below the table."""
 
 
 def verdict_table(kept: Sequence[Kept], console: Console | None = None) -> None:
