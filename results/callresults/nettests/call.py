@@ -29,7 +29,7 @@ class ResponderView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What the far end recorded of the flow, handed over afterwards."""
 
     packets_received: int
-    """Media packets of the probe that arrived, duplicates included."""
+    """Media packets of the probe that arrived, unique sequence numbers."""
     packets_sent: int
     """Media packets that the responder sent."""
     kernel_timestamps: bool
