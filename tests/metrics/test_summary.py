@@ -150,3 +150,13 @@ def test_seconds_add_up_to_the_direction():
     seconds = per_second(sent, arrivals)
     assert sum(second.sent for second in seconds) == found.packets_sent
     assert sum(second.received for second in seconds) == found.packets_received
+
+
+def test_a_burst_in_a_stream_with_pauses_lasts_as_long_as_the_call_did_there() -> None:
+    """Packets of 60 ms sent every 300 ms on average: the burst's length is told by the spacing."""
+    sent = [SentPacket(index, index * 300_000_000) for index in range(20)]
+    arrivals = [Arrival(index, at) for index, at in sent if not 5 <= index < 9]
+
+    metrics = direction_metrics(sent, arrivals, MetricOptions(ptime_ms=60.0))
+
+    assert metrics.burst_duration_ms == 1200.0

@@ -292,11 +292,11 @@ def sent_down(view: FlowView) -> list[SentPacket]:
 
 
 def options_for(medium: CallMedium, schedule: Schedule) -> MetricOptions:
-    """Return the metric options of a medium; a voice packet lasts as long as the schedule's median gap.
+    """Return the metric options of a medium; a voice packet holds as much as the schedule's smallest gap.
 
     Video has no fixed packet time and no reference codec, so no path index either.
     """
     if medium == "video":
         return MetricOptions(ptime_ms=None, playout_ms=120.0, codec=None)
-    gaps = sorted(later.offset_ns - earlier.offset_ns for earlier, later in pairwise(schedule))
-    return MetricOptions(ptime_ms=gaps[len(gaps) // 2] / 1e6 if gaps else 20.0)
+    gaps = (later.offset_ns - earlier.offset_ns for earlier, later in pairwise(schedule))
+    return MetricOptions(ptime_ms=min(gaps, default=20_000_000) / 1e6)

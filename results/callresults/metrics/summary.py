@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _NS_PER_MS = 1e6
+_REGULAR_SHARE = 0.05
 _NS_PER_S = 1_000_000_000
 
 
@@ -38,7 +39,8 @@ class MetricOptions(msgspec.Struct, frozen=True, kw_only=True):
     playout_ms: float = 60.0
     """Depth of the fixed jitter buffer that decides *late*; 60 for voice."""
     ptime_ms: float | None = 20.0
-    """Media time of one packet, for burst and gap durations; null = mean spacing of what was sent (video)."""
+    """Media time of one packet (null: video has none); burst and gap durations count it, or the mean spacing
+    of what was sent where pauses make that longer."""
     one_way_delay_ms: float = 50.0
     """Network delay that the E-model assumes (the clocks are not synchronised); half a round trip if known.
 
@@ -176,11 +178,17 @@ def _duration_ms(packets: float | None, packet_ms: float | None) -> float | None
 
 
 def _packet_ms(sent_at: dict[int, int], ptime_ms: float | None) -> float | None:
-    """Return the media time of one packet: as told, else the mean spacing of what was sent."""
-    if ptime_ms is not None or len(sent_at) < 2:
+    """Return the time that a packet stands for in a burst or gap: its media time, or the mean spacing.
+
+    The spacing is taken where there is no media time (video) or where pauses (DTX) stretch the stream: a burst
+    of so many packets then lasts longer than their media.
+    """
+    if len(sent_at) < 2:
         return ptime_ms
-    sent_ns = sent_at.values()
-    return (max(sent_ns) - min(sent_ns)) / (len(sent_at) - 1) / _NS_PER_MS
+    times = sent_at.values()
+    spacing_ms = (max(times) - min(times)) / (len(sent_at) - 1) / _NS_PER_MS
+    regular = ptime_ms is not None and abs(spacing_ms - ptime_ms) <= _REGULAR_SHARE * ptime_ms
+    return ptime_ms if regular else spacing_ms
 
 
 class _PathIndex(NamedTuple):
