@@ -180,7 +180,7 @@ def _duration_ms(packets: float | None, packet_ms: float | None) -> float | None
 def _packet_ms(sent_at: dict[int, int], ptime_ms: float | None) -> float | None:
     """Return the time that a packet stands for in a burst or gap: its media time, or the mean spacing.
 
-    The spacing is taken where there is no media time (video) or where pauses (DTX) stretch the stream: so many
+    The spacing is taken where there is no media time (video) or pauses (DTX) stretch the stream: so many
     packets then last longer than their media.
     """
     if len(sent_at) < 2:
