@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from callanalysis.columns import COLUMNS, DTYPES, OPTIONAL, REQUIRED, Kind
 from callanalysis.quality import Finding, sift
 
+MANIFEST = "_manifest.json"
 Basis = Literal["emulated", "public-series", "volunteers"]
 
 
@@ -56,10 +57,19 @@ def _fits(kind: Kind, dtype: pa.DataType) -> bool:
     return bool(pa.types.is_floating(dtype) or pa.types.is_integer(dtype))
 
 
+def _partition(where: str) -> dict[str, str]:
+    """Return the columns that a file's path gives (``month=…/country=…``)."""
+    pairs = (part.partition("=") for part in where.split("/")[:-1])
+    return {key: value for key, equals, value in pairs if equals and key in COLUMNS}
+
+
 def _trouble(schema: pa.Schema, where: str, rows: int) -> list[Finding]:
     """Return findings about a file's schema; the effect says whether the file can still be used."""
+    given = _partition(where)
     found: list[tuple[str, Literal["file-set-aside", "noted"], str]] = []
     for name, kind in COLUMNS.items():
+        if name not in schema.names and name in given:
+            continue
         if name not in schema.names:
             lost = name in REQUIRED
             outcome = "the file is set aside" if lost else "taken as not known"
@@ -74,8 +84,11 @@ def _trouble(schema: pa.Schema, where: str, rows: int) -> list[Finding]:
     ]
 
 
-def _frame(table: pa.Table) -> pd.DataFrame:
+def _frame(table: pa.Table, partition: dict[str, str]) -> pd.DataFrame:
     frame = table.to_pandas()
+    for name, value in partition.items():
+        if name not in frame:
+            frame[name] = value
     for name in OPTIONAL:
         if name not in frame:
             frame[name] = None
@@ -96,7 +109,7 @@ def _read(data: Path, file: Path) -> tuple[pd.DataFrame | None, list[Finding]]:
         if any(finding.effect == "file-set-aside" for finding in findings):
             return None, findings
         present = [name for name in COLUMNS if name in parquet.schema_arrow.names]
-        return _frame(parquet.read(columns=present)), findings
+        return _frame(parquet.read(columns=present), _partition(where)), findings
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")[:160]
         text = f"{where} cannot be read as Parquet ({reason}): the file is set aside."
@@ -105,14 +118,14 @@ def _read(data: Path, file: Path) -> tuple[pd.DataFrame | None, list[Finding]]:
 
 def _manifest(data: Path) -> list[Finding]:
     """Return what the publisher's manifest says was withheld, or that it is unreadable; absence is fine."""
-    path = data / "manifest.json"
+    path = data / MANIFEST
     if not path.is_file():
         return []
     try:
         json.loads(path.read_bytes())
     except ValueError:
-        text = "manifest.json is no JSON document; it is not used."
-        return [Finding(code="bad-manifest", where="manifest.json", rows=0, effect="noted", text=text)]
+        text = f"{MANIFEST} is no JSON document; it is not used."
+        return [Finding(code="bad-manifest", where=MANIFEST, rows=0, effect="noted", text=text)]
     return []
 
 

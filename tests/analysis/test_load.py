@@ -119,7 +119,7 @@ def test_wrong_type_sets_the_file_aside(frame, tmp_path):
 def test_broken_manifest_is_noted(frame, tmp_path):
     """A manifest that is no JSON is named; the rows are judged all the same."""
     published.write(frame, tmp_path)
-    (tmp_path / "manifest.json").write_text("{")
+    (tmp_path / "_manifest.json").write_text("{")
     assert _codes(load(tmp_path))["bad-manifest"].effect == "noted"
 
 

@@ -211,7 +211,7 @@ def write(frame: pd.DataFrame, folder: Path) -> Path:
     for (month, country), part in frame.groupby(["month", "country"]):
         target = folder / f"month={month}" / f"country={country}"
         target.mkdir(parents=True, exist_ok=True)
-        pq.write_table(_arrow(part), target / "part-0.parquet")
+        pq.write_table(_arrow(part.drop(columns=["month", "country"])), target / "part-0.parquet")
     return folder
 
 

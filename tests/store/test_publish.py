@@ -33,7 +33,8 @@ def publish(directory: Path, out: Path, **options: str) -> Manifest:
 
 
 def read(out: Path) -> pd.DataFrame:
-    return pd.concat([pd.read_parquet(file, partitioning=None) for file in sorted(out.rglob("*.parquet"))])
+    """Read the folder as a researcher would, without telling pandas anything."""
+    return pd.read_parquet(out)
 
 
 def crowd(country: str, asn: str, volunteers: int, first: int, month: str = "2025-08") -> list[Measurement]:
@@ -106,7 +107,7 @@ def test_every_field_of_the_row_is_a_plain_column(mixed_crowds: Path, tmp_path: 
 
     file = next((tmp_path / "out").rglob("*.parquet"))
     assert schema().equals(pq.ParquetFile(file).schema_arrow)
-    assert list(Row.__struct_fields__) == list(read(tmp_path / "out").columns)
+    assert set(Row.__struct_fields__) == set(read(tmp_path / "out").columns)
     assert {"string", "double", "int64", "bool"} == {str(field.type) for field in schema()}
 
 

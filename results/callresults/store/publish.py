@@ -1,8 +1,8 @@
 """Publication: the store as Parquet files by month and country, with no network below k volunteers.
 
-Rows, not aggregates. Layout: ``month=YYYY-MM/country=CC/part-0.parquet`` and ``manifest.json``. ``month`` and
-``country`` are columns too, so that each file is whole by itself; pandas and pyarrow are told so by
-``partitioning=None``, DuckDB needs no telling. The same store gives the same bytes.
+Rows, not aggregates. Layout: ``month=YYYY-MM/country=CC/part-0.parquet`` and ``_manifest.json``. Month and
+country stand in the path and not in the files, and the manifest's name begins as it does, so that pandas,
+pyarrow and DuckDB read the folder as it is. The same store gives the same bytes.
 """
 
 import hashlib
@@ -28,7 +28,9 @@ from callresults.store.snapshot import Kept, Snapshot
 K_VOLUNTEERS: Final = 3
 """Fewer volunteers than this are never told apart by network, nor published as a country."""
 WITHHELD_NETWORK: Final = "AS0"
-MANIFEST: Final = "manifest.json"
+MANIFEST: Final = "_manifest.json"
+PARTITION_KEYS: Final = ("month", "country")
+"""Columns that the path of a file gives."""
 ROWS_PER_GROUP: Final = 4096
 """Rows held in memory at once and written as one row group."""
 
@@ -51,10 +53,11 @@ def _arrow_field(name: str, hint: Any) -> pa.Field:
 
 
 def schema() -> pa.Schema:
-    """Return the Arrow schema of the files: the fields of ``Row``, in its order."""
+    """Return the Arrow schema of the files: the fields of ``Row`` in its order, less the partition keys."""
     hints = typing.get_type_hints(Row)
+    names = [name for name in Row.__struct_fields__ if name not in PARTITION_KEYS]
     return pa.schema(
-        [_arrow_field(name, hints[name]) for name in Row.__struct_fields__],
+        [_arrow_field(name, hints[name]) for name in names],
         metadata={"callresults.columns_version": str(COLUMNS_VERSION)},
     )
 
