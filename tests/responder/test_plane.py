@@ -205,6 +205,8 @@ def test_new_session_behind_an_old_source_gets_its_own_flow() -> None:
     assert len(send(plane, first("webrtc-aiortc", new_keys))) == 1
     records = [plane.record(grant.session_id) for grant in (old, new)]
     assert [record.flows[1].control_received for record in records if record] == [1, 1]
+    plane.begin_media(old.session_id, 0)
+    assert tick_out(plane, SECOND) == []
     assert send(plane, first("webrtc-aiortc", old_keys)) != []
 
 
