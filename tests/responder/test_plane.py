@@ -257,10 +257,19 @@ def test_queue_of_media_holds_one_entry_per_flow_whatever_arrives() -> None:
         assert len(plane._due) <= 2
 
 
-def test_refused_session_leaves_nothing_behind() -> None:
-    plane = make_plane(limits=Limits(max_schedule_packets=10))
-    with pytest.raises(RefusedError, match="too many packets: at most 10 per flow"):
-        open_session(plane, "telegram-v2")
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (Limits(max_schedule_packets=10), "too many packets: at most 10 per flow"),
+        (Limits(max_session_packets=30), "too many packets: at most 30 in one session"),
+    ],
+)
+def test_session_of_too_many_packets_is_refused_and_leaves_nothing_behind(
+    limits: Limits, sentence: str
+) -> None:
+    plane = make_plane(limits=limits)
+    with pytest.raises(RefusedError, match=sentence):
+        open_session(plane, "telegram-v2", "random:telegram-v2")
     assert not plane._sessions
     assert not plane._by_ident
 

@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A session is forgotten this long after it was opened."""
     max_schedule_packets: int = 20_000
     """Media packets per flow and direction."""
+    max_session_packets: int = 60_000
+    """Media packets that all flows of one session may send in one direction: memory and time have an end."""
 
 
 @dataclass

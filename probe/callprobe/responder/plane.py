@@ -128,9 +128,7 @@ class ResponderPlane:
             end_ns=now_ns + int(self.limits.session_lifetime_s * 1e9),
             whip_media_duration_s=request.whip_media_duration_s,
         )
-        session.flows = [
-            self._make_flow(session, number, wanted) for number, wanted in enumerate(request.flows)
-        ]
+        session.flows = self._make_flows(session, request.flows)
         for flow in session.flows:
             self._register(flow)
         self._sessions[session.session_id] = session
@@ -250,6 +248,17 @@ class ResponderPlane:
                 find(wanted.dialect)
             except UnknownDialectError as error:
                 raise RefusedError(str(error)) from error
+
+    def _make_flows(self, session: _Session, wanted: tuple[FlowRequest, ...]) -> list[_Flow]:
+        flows, packets = [], 0
+        for number, request in enumerate(wanted):
+            flows.append(self._make_flow(session, number, request))
+            packets += len(flows[-1].answerer.schedule)
+            if packets > self.limits.max_session_packets:
+                raise RefusedError(
+                    f"too many packets: at most {self.limits.max_session_packets} in one session"
+                )
+        return flows
 
     def _make_flow(self, session: _Session, number: int, wanted: FlowRequest) -> _Flow:
         dialect = find(wanted.dialect)
