@@ -42,6 +42,14 @@ def test_first_request_at_time_zero_is_remembered_as_such() -> None:
     assert flow.first_request_ns == 0
 
 
+def test_late_start_moves_repetitions_and_deadline_along() -> None:
+    """A machine that was busy must not send two requests at once, nor give up early."""
+    flow = machine()
+    assert len(flow.on_time(5 * SECOND)) == 1
+    assert flow.next_deadline() == 5 * SECOND + RETRY_NS[1]
+    assert drive(flow)[-1] == (5 * SECOND + DEADLINE_NS, 0)
+
+
 def test_nothing_is_sent_before_its_time() -> None:
     flow = machine(SECOND)
     assert flow.on_time(SECOND - 1) == []

@@ -26,6 +26,7 @@ from callresults.failure import Failure
 from callresults.measurement import Measurement
 from callresults.metrics.summary import Arrival, SentPacket
 from callresults.nettests.call import CallKeys
+from callresults.observation import Stage
 from helpers.joined import joined_for
 from helpers.worlds import IDENTITY, SURROUNDINGS, call_scenario, make_plane, stages
 
@@ -96,7 +97,10 @@ def test_real_call_and_its_control_get_through_side_by_side() -> None:
         assert keys.local.load_1m is not None
     assert (call_keys(webrtc).dialect, call_keys(webrtc).dialect_version) == ("webrtc-aiortc", "1.16.0")
     assert call_keys(control).dialect == "random:webrtc-aiortc"
+    assert list(stages(webrtc)) == [stage.name for stage in call_keys(webrtc).stages]
     assert {"udp_open", "ice_connectivity", "dtls_handshake"} <= stages(webrtc).keys()
+    (echo,) = [stage for stage in call_keys(control).stages if stage.name == "udp_open"]
+    assert echo.rtt_ms is not None
 
 
 class Impatient(Silent):
@@ -127,7 +131,9 @@ def test_interrupted_run_keeps_both_arms_and_leaves_no_task_behind() -> None:
     assert left == 0
 
 
+OPENED = Stage(name="session_open", t0=0.1, t=0.2, outcome="ok")
 OUTCOME = WebrtcOutcome(
+    signalling=Stage(name="session_open", t0=0.3, t=0.5, outcome="ok"),
     stages=(),
     sent=[SentPacket(number, number * 20_000_000) for number in range(100)],
     received=[Arrival(number, number * 20_000_000) for number in range(50)],
@@ -138,6 +144,15 @@ OUTCOME = WebrtcOutcome(
     local_drops=2,
     view=None,
 )
+
+
+def test_session_is_open_when_the_call_is_signalled_and_not_before() -> None:
+    refused = Stage(name="session_open", t0=0.3, t=0.5, outcome="failed", failure=Failure.SESSION_REFUSED)
+    joined = joined_for(SCENARIO, before=(OPENED,))
+    (stage,) = webrtc_keys(OUTCOME, joined, None).stages
+    assert (stage.t0, stage.t, stage.outcome) == (0.1, 0.5, "ok")
+    (stage,) = webrtc_keys(OUTCOME._replace(signalling=refused), joined, None).stages
+    assert (stage.outcome, stage.failure) == ("failed", Failure.SESSION_REFUSED)
 
 
 def test_keys_without_the_far_ends_view_have_counts_and_no_metrics() -> None:

@@ -54,13 +54,13 @@ class UdpOpen:
         """Send the next request, or give up."""
         if self._over:
             return []
-        if now_ns >= self.deadline_ns:
+        if self.attempts and now_ns >= self.deadline_ns:
             self._over = True
             return []
         if self.attempts >= len(RETRY_NS) or now_ns < self._start_ns + RETRY_NS[self.attempts]:
             return []
-        if self.first_request_ns is None:
-            self.first_request_ns = now_ns
+        if self.first_request_ns is None:  # a late start moves the repetitions and the deadline with it
+            self.first_request_ns = self._start_ns = now_ns
         datagrams = open_echo.OPEN.requests(self._keys, self.attempts)
         self.attempts += 1
         return [Datagram(self._peer, data) for data in datagrams]

@@ -25,7 +25,7 @@ from callprobe.run.call_work import CallWork
 from callprobe.run.events import Listener, Phase, Silent
 from callprobe.run.session import ResponderUrl, Session, SessionError, open_session
 from callprobe.run.surroundings import Surroundings
-from callprobe.run.webrtc import run_webrtc
+from callprobe.run.webrtc import run_webrtc, warm_up
 from callprobe.scenario.model import CallScenario, Scenario, ServiceScenario
 from callresults.codec import canonical_bytes, measurement_id
 from callresults.measurement import Measurement
@@ -133,6 +133,8 @@ class Runner:
         return self.rng.choice(addresses)
 
     async def _measure(self, work: CallWork, session: Session) -> None:
+        if "webrtc" in work.scenario.arms:
+            warm_up()
         outcome = work.prepare(session, self.rng, self.net.now_ns())
 
         def progress(phase: str, share: float) -> None:

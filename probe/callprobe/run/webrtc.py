@@ -1,5 +1,6 @@
 """The ``webrtc`` arm of a run: one aiortc call over WHIP, and its record from both ends."""
 
+import importlib
 from typing import Final, NamedTuple
 
 import httpx
@@ -23,6 +24,8 @@ OPTIONS: Final = MetricOptions(ptime_ms=20.0, playout_ms=60.0)
 class WebrtcOutcome(NamedTuple):
     """What both ends saw of the call; ``view`` is None when the far end's record never came."""
 
+    signalling: Stage
+    """The exchange of offer and answer, which is the second half of ``session_open``."""
     stages: tuple[Stage, ...]
     sent: list[SentPacket]
     received: list[Arrival]
@@ -34,11 +37,18 @@ class WebrtcOutcome(NamedTuple):
     view: FlowView | None
 
 
+def warm_up() -> None:
+    """Import aiortc before anything is timed: it takes a third of a second, in which nothing else runs."""
+    importlib.import_module("callprobe.rtc.caller")
+
+
 async def run_webrtc(
     net: Net, session: Session, *, duration_s: float, origin_ns: int, interface: str | None
 ) -> WebrtcOutcome:
     """Make the call; whatever the network does is in the outcome."""
-    from callprobe.rtc.caller import call  # aiortc takes a third of a second to import
+    from callprobe.rtc.caller import (
+        call,
+    )  # after ``warm_up``: volunteers who make no such call do not wait for it
 
     base = f"{session.url.text}{WHIP_PATH}/{session.grant.session_id}"
     transport = net.http()
@@ -58,7 +68,8 @@ async def run_webrtc(
         await transport.aclose()
     due = dict(zip((packet.sequence for packet in result.sent), result.due_ns, strict=False))
     return WebrtcOutcome(
-        stages=(result.signalling, *_both_ways(result.stages, view)),
+        signalling=result.signalling,
+        stages=_both_ways(result.stages, view),
         sent=[SentPacket(packet.sequence, packet.at_ns) for packet in result.sent],
         received=[Arrival(packet.sequence, packet.at_ns) for packet in result.received],
         sizes_up={packet.sequence: packet.size_bytes for packet in result.sent},
@@ -91,8 +102,18 @@ def webrtc_keys(outcome: WebrtcOutcome, joined: Joined, udp_open: Stage | None) 
         view=view,
         local=_local(outcome),
     )
-    open_stages = () if udp_open is None else (udp_open,)
-    return arm_keys(joined, "webrtc", DIALECT, joined.before + open_stages + outcome.stages, seen)
+    below = (*_signalled(joined.before, outcome.signalling), *(() if udp_open is None else (udp_open,)))
+    return arm_keys(joined, "webrtc", DIALECT, below + outcome.stages, seen)
+
+
+def _signalled(before: tuple[Stage, ...], signalling: Stage) -> tuple[Stage, ...]:
+    """Return the rungs below the flows with ``session_open`` lasting until the call is signalled."""
+    return tuple(
+        msgspec.structs.replace(stage, t=signalling.t, outcome=signalling.outcome, failure=signalling.failure)
+        if stage.name == signalling.name
+        else stage
+        for stage in before
+    )
 
 
 def _local(outcome: WebrtcOutcome) -> LocalConditions:
