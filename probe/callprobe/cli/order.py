@@ -96,6 +96,10 @@ def _scenarios(
         return _ordered([with_endpoints(item, replaced) for item in found]), tuple(sorted(ca_files))
     except ScenarioError as error:
         raise WrongInputError(str(error)) from error
+    except OSError as error:
+        raise WrongInputError(
+            f"SCENARIO: {error.strerror}: give an id of callprobe scenarios list"
+        ) from error
 
 
 def _check_dialects(scenarios: Sequence[Scenario]) -> None:
@@ -118,19 +122,22 @@ def _ordered(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
 
 
 def _responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[ResponderUrl, ...]:
-    try:
-        urls = tuple(parse_url(text) for text in texts)
-    except ValueError as error:
-        raise WrongInputError(f"--responder: {error}") from error
-    for url in urls:
-        if url.text.startswith("http:") and not is_loopback_url(url.text):
-            raise WrongInputError(
-                f"--responder: {url.text} is plain HTTP; only loopback may be, use https://"
-            )
+    urls = tuple(_responder(text) for text in texts)
     calls = [item.id for item in scenarios if isinstance(item, CallScenario)]
     if calls and not urls:
         raise WrongInputError(f"{calls[0]} needs a far end: give --responder URL")
     return urls
+
+
+def _responder(text: str) -> ResponderUrl:
+    try:
+        url = parse_url(text)
+    except ValueError as error:
+        sentence = str(error) if text in str(error) else f"{text!r}: {error}"
+        raise WrongInputError(f"--responder: {sentence}") from error
+    if url.text.startswith("http:") and not is_loopback_url(url.text):
+        raise WrongInputError(f"--responder: {url.text} is plain HTTP; only loopback may be, use https://")
+    return url
 
 
 def _is_loopback_host(host: str) -> bool:

@@ -7,6 +7,7 @@ import secrets
 import sys
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import click
 import msgspec
@@ -28,11 +29,11 @@ class ResponderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     responder_id: str = "responder"
     """Name in the measurements."""
-    network: str = "AS0"
+    network: Annotated[str, msgspec.Meta(pattern=r"^AS\d{1,10}$")] = "AS0"
     """AS number of the responder's own network."""
     kind: str = "unknown"
     """What kind of network: hosting, university, home …"""
-    ports: int = 4
+    ports: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
     """Consecutive UDP ports, the first of them the number of the TCP port."""
     behind_proxy: bool = False
     """True when the URL's port is a proxy's, so that UDP ports are not relative to it."""
@@ -57,11 +58,7 @@ def serve_command(listen: str, config: Path | None) -> None:
     TCP on PORT, UDP on PORT and the ports after it. Plain HTTP is spoken on loopback only.
     """
     settings = _config(config)
-    tls = (
-        Tls(Path(settings.tls_cert), Path(settings.tls_key))
-        if settings.tls_cert and settings.tls_key
-        else None
-    )
+    tls = _tls(settings)
     try:
         host, port = parse_listen(listen)
         if tls is None and not Guard(only_local=True).allows(host):
@@ -102,6 +99,15 @@ async def _serve(host: str, port: int, settings: ResponderConfig, tls: Tls | Non
 
 def _announce(url: str, ports: int) -> None:
     click.echo(json.dumps({"url": url, "ports": ports}))
+
+
+def _tls(settings: ResponderConfig) -> Tls | None:
+    if settings.tls_cert is None and settings.tls_key is None:
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        missing = "tls_key" if settings.tls_key is None else "tls_cert"
+        raise WrongInputError(f"--config: {missing} is missing: a certificate and its key go together")
+    return Tls(Path(settings.tls_cert), Path(settings.tls_key))
 
 
 def _table(settings: ResponderConfig) -> NetworkTable:
