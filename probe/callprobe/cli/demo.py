@@ -153,11 +153,18 @@ def _verdict(keys: dict[str, Any]) -> str:
 
 def _run(program: str, *arguments: str) -> str:
     """Run a command to its end and return what it printed. Raises DemoError."""
-    done = subprocess.run([BIN / program, *arguments], capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip()
-        raise DemoError(f"{program} {' '.join(arguments[:2])} ended with {done.returncode}: {said}")
-    return done.stdout
+    process = subprocess.Popen(  # noqa: S603
+        [BIN / program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        stdout, stderr = process.communicate()
+    finally:
+        # Not killed at once, as subprocess.run does: a program that has workers ends them itself.
+        _stop(process)
+    if process.returncode != 0:
+        said = (stderr or stdout).strip()
+        raise DemoError(f"{program} {' '.join(arguments[:2])} ended with {process.returncode}: {said}")
+    return stdout
 
 
 @contextmanager
@@ -186,8 +193,9 @@ def _stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """``callprobe lab incident``: play an emulated history in virtual time."""
 
 import os
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ import msgspec
 
 from callprobe.censor.policy import PolicyError
 from callprobe.cli.errors import WrongInputError
+from callprobe.cli.interrupt import ends_as_by_ctrl_c
 from callprobe.lab.history import HistoryError, load_history
 from callprobe.lab.incident import play
 from callprobe.scenario.catalogue import default_root
@@ -29,7 +31,7 @@ def incident_command(
     workers: int,
     *,
     no_policies: bool,
-    start: click.DateTime | None,
+    start: datetime | None,
     as_json: bool,
 ) -> None:
     """Play the history in FILE: the real probe in many networks, day by day; nothing leaves this process.
@@ -42,9 +44,10 @@ def incident_command(
         if no_policies:
             changes["policies"] = False
         if start is not None:
-            changes["restriction_start"] = start.date()  # type: ignore[attr-defined]
+            changes["restriction_start"] = start.date()
         history = msgspec.structs.replace(history, **changes)
-        truth = play(history, default_root(), out, seed=seed, workers=workers)
+        with ends_as_by_ctrl_c():
+            truth = play(history, default_root(), out, seed=seed, workers=workers)
     except (HistoryError, PolicyError, ScenarioError) as error:
         raise WrongInputError(str(error)) from error
     except OSError as error:

@@ -5,7 +5,6 @@ import contextlib
 import os
 import random
 import secrets
-import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ import msgspec
 
 from callprobe.cli.errors import DONE, FAILED, INTERRUPTED, WrongInputError
 from callprobe.cli.inputs import checked_collector, home_folder, writable_home
+from callprobe.cli.interrupt import ends_as_by_ctrl_c
 from callprobe.cli.order import Order, check_consent, checked_order, is_local
 from callprobe.cli.plan import Plan, plan, plan_text
 from callprobe.cli.table import LiveProgress, verdict_table
@@ -113,7 +113,7 @@ def _execute(
 ) -> _Report:
     report = _Report()
     try:
-        with _ends_as_by_ctrl_c(), asyncio.Runner(loop_factory=StampedLoop) as loop:
+        with ends_as_by_ctrl_c(), asyncio.Runner(loop_factory=StampedLoop) as loop:
             loop.run(_measure(order, home, listener, rng, report))
             if collector is not None:
                 loop.run(_upload(Outbox(home), collector, report))
@@ -124,16 +124,6 @@ def _execute(
     except OSError as error:
         report.notices.append(f"the run ended early, what is listed is saved: {error}")
     return report
-
-
-@contextlib.contextmanager
-def _ends_as_by_ctrl_c() -> Iterator[None]:
-    """Let whoever stops the process, as a timer or the system does, get what Ctrl-C gets."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 async def _measure(order: Order, home: Path, listener: Listener, rng: random.Random, report: _Report) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import io
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -86,8 +87,8 @@ def play(history: History, root: Path, out: Path, *, seed: int, workers: int) ->
     people = volunteers(history)
     folder = out / "measurements"
     folder.mkdir(parents=True, exist_ok=True)
-    for stale in folder.glob("*.jsonl.gz"):
-        stale.unlink()
+    for stale in (*folder.glob("*.jsonl.gz"), out / "truth.json"):
+        stale.unlink(missing_ok=True)
     totals: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
     lines: dict[str, list[bytes]] = {}
@@ -276,10 +277,19 @@ def _play_all(
         for person in people:
             yield play_volunteer(history, root, person, seed)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_leave_ctrl_c_to_the_parent) as pool:
         tasks = [pool.submit(play_volunteer, history, root, person, seed) for person in people]
-        for task in tasks:
-            yield task.result()
+        try:
+            for task in tasks:
+                yield task.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    """Ctrl-C reaches every process of a terminal; a worker that took it would go on with the next task."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @lru_cache(maxsize=8)
