@@ -1,11 +1,14 @@
 """``callprobe responder serve``: the far end."""
 
 import asyncio
+import contextlib
 import json
 import os
 import secrets
+import socket
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +17,7 @@ import msgspec
 
 from callprobe.cli.errors import WrongInputError
 from callprobe.net import clock
-from callprobe.net.guard import Guard
+from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.loop import StampedLoop
 from callprobe.responder.app import build_app
 from callprobe.responder.limits import Limits
@@ -58,23 +61,41 @@ def serve_command(listen: str, config: Path | None) -> None:
     TCP on PORT, UDP on PORT and the ports after it. Plain HTTP is spoken on loopback only.
     """
     settings = _config(config)
-    tls = _tls(settings)
+    tls, table = _tls(settings), _table(settings)
     try:
-        host, port = parse_listen(listen)
-        if tls is None and not Guard(only_local=True).allows(host):
-            raise WrongInputError(
-                f"--listen: {host} is not loopback: give tls_cert and tls_key in --config, or 127.0.0.1"
-            )
-        if not Guard.from_environ(os.environ).allows(host):
-            raise WrongInputError(f"--listen: {host} is refused while CALLPROBE_ONLY_LOCAL is set")
-        with asyncio.Runner(loop_factory=StampedLoop) as runner:
-            runner.run(_serve(host, port, settings, tls))
+        host, port = _address(listen, tls)
+        with contextlib.ExitStack() as sockets, asyncio.Runner(loop_factory=StampedLoop) as runner:
+            listener, udp = bind_ports(host, port, settings.ports)
+            for opened in (listener, *udp):
+                sockets.enter_context(opened)
+            runner.run(_serve(listener, udp, settings, table, tls))
     except (ListenError, PortsError) as error:
         raise WrongInputError(f"--listen: {error}") from error
 
 
-async def _serve(host: str, port: int, settings: ResponderConfig, tls: Tls | None) -> None:
-    listener, sockets = bind_ports(host, port, settings.ports)
+def _address(listen: str, tls: Tls | None) -> tuple[str, int]:
+    """Return where to listen; plain HTTP on loopback only."""
+    host, port = parse_listen(listen)
+    if tls is None and not Guard(only_local=True).allows(host):
+        raise WrongInputError(
+            f"--listen: {host} is not loopback: give tls_cert and tls_key in --config, or 127.0.0.1"
+        )
+    try:
+        allowed = Guard.from_environ(os.environ).allows(host)
+    except GuardConfigError as error:
+        raise WrongInputError(str(error)) from error
+    if not allowed:
+        raise WrongInputError(f"--listen: {host} is refused while CALLPROBE_ONLY_LOCAL is set")
+    return host, port
+
+
+async def _serve(
+    listener: socket.socket,
+    udp: Sequence[socket.socket],
+    settings: ResponderConfig,
+    table: NetworkTable,
+    tls: Tls | None,
+) -> None:
     base = listener.getsockname()[1]
     now = clock.read_clocks()
     plane = ResponderPlane(
@@ -84,10 +105,10 @@ async def _serve(host: str, port: int, settings: ResponderConfig, tls: Tls | Non
         entropy=secrets.token_bytes,
         utc_offset_ns=now.offset_ns,
         limits=settings.limits,
-        networks=_table(settings),
+        networks=table,
         kernel_timestamps=sys.platform == "linux",
     )
-    ports = UdpPorts(plane, sockets)
+    ports = UdpPorts(plane, udp)
     app = build_app(plane, now_ns=clock.now_ns, draw_port=ports.draw_port, calls=ports.calls)
     server = server_for(app, listener, tls=tls, ready=lambda url: _announce(url, settings.ports))
     ports.start()
