@@ -113,6 +113,7 @@ def _execute(
 ) -> _Report:
     report = _Report()
     try:
+        Guard.from_environ(os.environ)  # The loop asks for it too, too late to be closed.
         with ends_as_by_ctrl_c(), asyncio.Runner(loop_factory=StampedLoop) as loop:
             loop.run(_measure(order, home, listener, rng, report))
             if collector is not None:

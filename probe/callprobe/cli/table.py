@@ -71,7 +71,7 @@ def verdict_table(kept: Sequence[Kept], console: Console | None = None) -> None:
         return
     console = console or Console(highlight=False)
     table = Table(title="What this network did", title_justify="left", title_style="bold", box=SIMPLE_HEAD)
-    table.pad_edge, table.collapse_padding = False, True
+    table.pad_edge, table.show_edge, table.collapse_padding = False, False, True
     table.add_column("", overflow="fold")
     table.add_column("first failing\nstage", no_wrap=True)
     for name in ("loss %\nup/down", "jitter\nms", "MOS"):
@@ -103,10 +103,10 @@ def _cells(item: Kept) -> tuple[str, ...]:
     failing = first_failing(keys.stages)
     stage = "none" if failing is None else f"[red]{failing.name}[/]"
     if not isinstance(keys, CallKeys):
-        return (f"  {_row_name(item)}", stage, "", "", "", _verdict(item))
+        return (f" {_row_name(item)}", stage, "", "", "", _verdict(item))
     directions = (keys.metrics_up, keys.metrics_down)
     loss = "/".join(_loss(metrics) for metrics in directions)
-    return (f"  {_row_name(item)}", stage, loss, _jitter(*directions), _mos(*directions), _verdict(item))
+    return (f" {_row_name(item)}", stage, loss, _jitter(*directions), _mos(*directions), _verdict(item))
 
 
 def _verdict(item: Kept) -> str:
