@@ -14,6 +14,7 @@ from callprobe.media.flow import Address
 from callprobe.rtc.answerer import CallLimits, OfferError, WhipCalls
 from callprobe.rtc.opus import OpusTrack
 from callprobe.rtc.peer import close_peer, new_peer
+from helpers.loopback import until
 from helpers.webrtc_world import World, run
 
 PORT = 40_000
@@ -119,7 +120,7 @@ def test_a_check_that_is_answered_proves_the_source_and_is_then_answered_itself(
         _, answer = await calls.answer("session", text, PORT)
         request = check(answer)
         calls.on_datagram(PORT, time.monotonic_ns(), SOURCE, request)
-        await asyncio.sleep(0.1)
+        await until(lambda: outbox.sent)
         ours = stun.parse_message(outbox.sent[0][1])
         reply = stun.Message(ours.message_method, stun.Class.RESPONSE, ours.transaction_id)
         reply.attributes["XOR-MAPPED-ADDRESS"] = ("127.0.0.1", PORT)
@@ -178,8 +179,7 @@ def test_a_call_has_few_sources() -> None:
 
 def test_a_call_that_brings_no_media_ends_by_itself_and_its_record_stays() -> None:
     async def act(calls: WhipCalls, answer: str) -> None:
-        await asyncio.sleep(0.4)
-        assert not calls.owns(check(answer), SOURCE, PORT)
+        await until(lambda: not calls.owns(check(answer), SOURCE, PORT))
         view = calls.view("session")
         assert view is not None
         assert (view.received_sequence, view.control_received) == ((), 0)
