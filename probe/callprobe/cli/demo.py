@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -124,13 +125,21 @@ def _calls(stack: ExitStack, censor: str, responder: str, collector: str) -> dic
 
 def _difference(clean: dict[str, Any], censored: dict[str, Any]) -> Table:
     """Return the two runs side by side, arm by arm."""
-    table = Table(title="The same calls on two networks", title_justify="left", header_style="bold")
-    for name in ("call", "arm", "clean: loss up/down", "verdict", "August 2025: loss up/down", "verdict"):
-        table.add_column(name)
+    table = Table(title="The same calls on two networks", title_justify="left", box=SIMPLE_HEAD)
+    table.pad_edge, table.show_edge, table.collapse_padding = False, False, True
+    for name in (
+        "call",
+        "arm",
+        "clean:\nloss up/down",
+        "\nverdict",
+        "August 2025:\nloss up/down",
+        "\nverdict",
+    ):
+        table.add_column(name, overflow="fold")
     for before, after in zip(clean["measurements"], censored["measurements"], strict=True):
         keys = before["test_keys"]
         table.add_row(
-            keys["scenario_id"], keys["arm"], _loss(keys), _verdict(keys),
+            keys["scenario_id"].partition("/")[2], keys["arm"], _loss(keys), _verdict(keys),
             _loss(after["test_keys"]), _verdict(after["test_keys"]),
         )  # fmt: skip
     return table
