@@ -60,3 +60,16 @@ def test_the_difference_stands_side_by_side() -> None:
     assert "telegram-voice" in page.getvalue()
     assert "? / " in page.getvalue()
     assert "…" not in page.getvalue()
+
+
+def test_the_demo_says_which_verdicts_were_planted() -> None:
+    """What the history's author expected is counted, and what differs is named."""
+    claims = [{"claim_id": "a", "verdict": "supported"}, {"claim_id": "b", "verdict": "refuted"}]
+
+    told = demo.recovered({"a": "supported", "b": "supported", "c": "refuted"}, claims)
+
+    assert told.splitlines() == [
+        "1 of 3 verdicts are as the history was planted.",
+        "b: refuted instead of supported",
+        "c: not judged instead of refuted",
+    ]

@@ -24,13 +24,14 @@ def ordered(*names: str, responders: tuple[str, ...] = (LOCAL,), **more: Any) ->
 
 
 def test_a_run_without_names_takes_the_default_ones() -> None:
-    """Calls among them only where there is somebody to call; neutral services before those judged by them."""
+    """Calls, where there is somebody to call, then the neutral services, then those judged beside them."""
     everything = [scenario.id for scenario in ordered().scenarios]
     services = [scenario.id for scenario in ordered(responders=()).scenarios]
 
     assert sorted(everything) == sorted(Catalogue().default_ids())
     assert services == [name for name in everything if not name.startswith("calls/")]
-    assert services[0] == everything[0] == "services/neutral"
+    assert services[0] == "services/neutral"
+    assert everything == [name for name in everything if name.startswith("calls/")] + services
 
 
 def test_a_file_is_a_scenario_too(tmp_path: Path) -> None:

@@ -80,3 +80,11 @@ async def test_tls_runs_on_the_net_s_own_streams(tmp_path):
         assert await tls.receive(100, deadline_ns) == b"answer"
         assert await tls.receive(100, deadline_ns) == b""
         await tls.close()
+
+
+@asynctest
+async def test_the_own_address_is_the_one_towards_the_far_end_or_unknown():
+    net = SocketNet(Guard(only_local=True), random.Random(1))
+
+    assert net.own_address("127.0.0.1") == "127.0.0.1"
+    assert net.own_address("no address") is None

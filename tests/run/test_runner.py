@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from ipaddress import ip_address
 
 import httpx
 import pytest
 
 from callprobe.lab.virtual import VirtualNet, World
 from callprobe.net.contract import NetError
+from callprobe.responder.plane import Identity
 from callprobe.run.events import Phase
 from callprobe.run.runner import Runner
 from callresults.addresses import find_addresses
@@ -113,6 +115,27 @@ def test_record_is_canonical_emulated_and_joined() -> None:
 def test_no_record_holds_an_address_of_the_volunteer() -> None:
     for item in run_in(make_world(), call_scenario()):
         assert not find_addresses(canonical_bytes(item), [CLIENT, RESPONDER])
+
+
+class Known(VirtualNet):
+    """A network that tells the probe its own address."""
+
+    def own_address(self, host: str) -> str | None:
+        del host
+        return CLIENT
+
+
+def test_a_far_end_cannot_write_the_volunteers_address_into_the_record() -> None:
+    """Its name is free text; in hexadecimal an address looks like nothing, but the probe knows its own."""
+    spelt = ip_address(CLIENT).packed.hex()
+    told = []
+    for kind in (VirtualNet, Known):
+        world = make_world()
+        assert world.plane is not None
+        world.plane._identity = Identity(f"far end {spelt}", "AS64511", "lab")
+        told += {item.test_keys.responder_id for item in run_in(world, call_scenario(), net=kind(world))}
+
+    assert told == [f"far end {spelt}", "withheld"]
 
 
 def test_blocked_look_is_blocked_beside_a_control_that_works() -> None:

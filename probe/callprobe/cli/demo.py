@@ -24,10 +24,10 @@ from rich.table import Table
 from callprobe.cli.table import COLOURS
 
 DEMO: Final = Path("build/demo")
-SCENARIOS: Final = ("calls/telegram-voice", "calls/whatsapp-voice")
-MEDIA_DURATION_S: Final = "5"
+SCENARIOS: Final = ("calls/telegram-voice", "calls/whatsapp-voice", "calls/webrtc-voice")
 PORTS: Final = 4
 SEED: Final = "2025"
+HISTORY: Final = "scenarios/incidents/2025-08-russia.toml"
 READY_S: Final = 30.0
 STOP_S: Final = 15.0
 INTERRUPTED: Final = 130
@@ -74,24 +74,29 @@ def _demo() -> None:
         console.print(_difference(runs["clean"], runs["august-2025"]))
         _step("3. The emulated history, 1-20 August 2025, played in virtual time and uploaded")
         history = str(DEMO / "history")
-        _tell(
-            _run(
-                "callprobe",
-                "lab",
-                "incident",
-                "scenarios/incidents/2025-08-russia.toml",
-                "--out",
-                history,
-                "--seed",
-                SEED,
-            )
-        )
+        _tell(_run("callprobe", "lab", "incident", HISTORY, "--out", history, "--seed", SEED))
         _tell(_run("callprobe", "upload", f"{history}/measurements", "--collector", collector))
         _step("4. Published, and the claims judged")
         published = str(DEMO / "published")
         _tell(_run("callcollector", "publish", "--store", store, "--out", published))
-    claims = _run("callanalysis", "claims", published, "--out", str(DEMO / "report"), "--seed", SEED)
-    _tell(claims)
+    report = str(DEMO / "report")
+    _tell(_run("callanalysis", "claims", published, "--out", report, "--seed", SEED))
+    _step("5. The verdicts beside what was planted")
+    found = json.loads((DEMO / "report/verdicts.json").read_text())
+    planted = json.loads((DEMO / "history/truth.json").read_text())
+    console.print(recovered(planted["expected"], found["claims"]))
+
+
+def recovered(expected: dict[str, str], claims: Sequence[dict[str, Any]]) -> str:
+    """Say how many verdicts are those that the history's author expected, and name the others."""
+    found = {claim["claim_id"]: claim["verdict"] for claim in claims}
+    others = [
+        f"{name}: {found.get(name, 'not judged')} instead of {verdict}"
+        for name, verdict in expected.items()
+        if found.get(name) != verdict
+    ]
+    count = f"{len(expected) - len(others)} of {len(expected)} verdicts are as the history was planted."
+    return "\n".join([count, *others])
 
 
 def _step(text: str) -> None:
@@ -114,8 +119,7 @@ def _calls(stack: ExitStack, censor: str, responder: str, collector: str) -> dic
     )  # fmt: skip
     console.print(f"   {censor}: {', '.join(SCENARIOS)} …")
     text = _run(
-        "callprobe", "run", *SCENARIOS, "--responder", relay, "--collector", collector,
-        "--media-duration-s", MEDIA_DURATION_S, "--json",
+        "callprobe", "run", *SCENARIOS, "--responder", relay, "--collector", collector, "--json",
     )  # fmt: skip
     document: dict[str, Any] = json.loads(text)
     if document["uploaded"] != document["saved"]:

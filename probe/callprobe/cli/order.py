@@ -117,8 +117,14 @@ def _default_names(catalogue: Catalogue, *, any_responder: bool) -> list[str]:
 
 
 def _ordered(scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
-    """Put neutral services first: the other services are judged beside them."""
-    return tuple(sorted(scenarios, key=lambda item: getattr(item, "arm", "") != "neutral"))
+    """Put calls first, since only their far end sees the network, then neutral services, then their peers."""
+    return tuple(sorted(scenarios, key=_place))
+
+
+def _place(scenario: Scenario) -> int:
+    if isinstance(scenario, CallScenario):
+        return 0
+    return 1 if scenario.arm == "neutral" else 2
 
 
 def _responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[ResponderUrl, ...]:

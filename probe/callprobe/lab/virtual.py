@@ -123,6 +123,11 @@ class VirtualNet:
     async def sleep_until(self, when_ns: int) -> None:
         self._world.now_ns = max(self._world.now_ns, when_ns)
 
+    def own_address(self, host: str) -> str | None:
+        """Return None: the client's address here is nobody's."""
+        del host
+        return None
+
     async def resolve(self, host: str, deadline_ns: int) -> list[str]:
         del deadline_ns
         self._world.now_ns += 2 * self._world.path.delay_ns

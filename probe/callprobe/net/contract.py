@@ -82,6 +82,13 @@ class Net(Protocol):
         """Return at or after ``when_ns``."""
         ...
 
+    def own_address(self, host: str) -> str | None:
+        """Return the own address that packets to the address ``host`` carry, or None where none can tell.
+
+        Nothing is sent. It is needed to keep it out of every record.
+        """
+        ...
+
     async def resolve(self, host: str, deadline_ns: int) -> list[str]:
         """Return the textual addresses of ``host``. Raises NetError."""
         ...

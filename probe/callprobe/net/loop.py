@@ -226,8 +226,8 @@ class StampedLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self) -> None:
+        self._guard = Guard.from_environ(os.environ)  # first: it may refuse, and a loop must then not be open
         super().__init__()
-        self._guard = Guard.from_environ(os.environ)
 
     async def create_datagram_endpoint(  # type: ignore[override]
         self,

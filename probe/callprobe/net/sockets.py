@@ -16,6 +16,7 @@ from callprobe.net.contract import NetError, Stream
 from callprobe.net.deadline import by
 from callprobe.net.flows import SocketFlowGroup
 from callprobe.net.guard import Guard
+from callprobe.net.loop import local_address_towards
 from callprobe.net.streams import TcpStream, connect_tcp
 from callprobe.net.tls import TlsStream, start_tls
 from callprobe.net.udp import FLOW_RCVBUF_BYTES
@@ -66,6 +67,12 @@ class SocketNet:
     async def sleep_until(self, when_ns: int) -> None:
         while (rest_ns := when_ns - clock.now_ns()) > 0:  # noqa: ASYNC110 - its timers may be a tick early
             await asyncio.sleep(rest_ns / 1e9)
+
+    def own_address(self, host: str) -> str | None:
+        try:
+            return local_address_towards(host)
+        except NetError:
+            return None
 
     async def resolve(self, host: str, deadline_ns: int) -> list[str]:
         known = self._guard.known_addresses(host)

@@ -1,7 +1,7 @@
 """From what the two ends of a flow saw to the record: keys of each arm, then the envelope around them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -199,9 +199,14 @@ def load_per_core() -> float | None:
 
 
 def measurement(
-    keys: TestKeys, envelope: Envelope, surroundings: Surroundings, *, target: str | None
+    keys: TestKeys,
+    envelope: Envelope,
+    surroundings: Surroundings,
+    *,
+    target: str | None,
+    own_addresses: Iterable[str] = (),
 ) -> Measurement:
-    """Put the envelope around an arm's keys, redacted and rounded."""
+    """Put the envelope around an arm's keys, redacted (``own_addresses`` are the volunteer's) and rounded."""
     asn, country, name = envelope.network
     start = round_start(envelope.start)
     return redact(
@@ -220,7 +225,8 @@ def measurement(
             input=target,
             annotations=Annotations(emulated=surroundings.emulated, history=surroundings.history),
             test_keys=keys,
-        )
+        ),
+        own_addresses,
     )
 
 

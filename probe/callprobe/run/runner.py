@@ -61,6 +61,8 @@ class Runner:
     listener: Listener = field(default_factory=Silent)
     kept: list[Kept] = field(default_factory=list)
     _neutral: list[ServiceKeys] = field(default_factory=list)
+    _own_addresses: set[str] = field(default_factory=set)
+    """Known so that no record may hold them, in whatever form."""
     _services_pair_id: str = ""
     """Joins the services of one round; a round begins with the neutral ones."""
     _network: tuple[str, str, str] = UNKNOWN_NETWORK
@@ -130,7 +132,11 @@ class Runner:
             work.rung("resolve", started, self.net.now_ns(), error.failure)
             return None
         work.rung("resolve", started, self.net.now_ns(), None)
-        return self.rng.choice(addresses)
+        chosen = self.rng.choice(addresses)
+        own = self.net.own_address(chosen)
+        if own is not None:
+            self._own_addresses.add(own)
+        return chosen
 
     async def _measure(self, work: CallWork, session: Session) -> None:
         if "webrtc" in work.scenario.arms:
@@ -247,7 +253,9 @@ class Runner:
         return Envelope(report_id, start, runtime_s, network)
 
     def _keep(self, keys: CallKeys | ServiceKeys, envelope: Envelope, target: str | None) -> None:
-        measurement = assemble.measurement(keys, envelope, self.surroundings, target=target)
+        measurement = assemble.measurement(
+            keys, envelope, self.surroundings, target=target, own_addresses=self._own_addresses
+        )
         canonical = canonical_bytes(measurement)
         self.keep(canonical)
         self.kept.append(Kept(measurement_id(canonical), measurement, canonical))
