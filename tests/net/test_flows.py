@@ -36,6 +36,34 @@ async def test_scheduled_datagrams_leave_never_early_and_their_lateness_is_recor
     assert flows.local_drops(0) == 0
 
 
+class Given(Script):
+    """A machine that is told between two runs when to send."""
+
+    at_ns: int | None = None
+
+    def next_deadline(self) -> int | None:
+        return self.at_ns
+
+    def on_time(self, now_ns: int) -> list[Datagram]:
+        self.called_ns.append(now_ns)
+        self.at_ns = None
+        return [Datagram(("127.0.0.1", 9), b"m")]
+
+
+@asynctest
+async def test_a_time_given_between_two_runs_is_kept_though_nothing_arrives():
+    """A silent path must not make the probe late: nobody's answer may wake the schedule."""
+    machine = Given([], expected=1)
+    flows = opened([machine])
+    await flows.run(now_ns() + 2 * MS)
+    machine.at_ns = due_ns = now_ns() + 10 * MS
+    await flows.run(due_ns + 400 * MS)
+    await flows.close()
+
+    (called_ns,) = machine.called_ns
+    assert due_ns <= called_ns < due_ns + 200 * MS
+
+
 @asynctest
 async def test_arrivals_carry_kernel_stamps_on_the_clock_of_the_deadlines():
     async with udp_server(lambda data, _source: data) as port:

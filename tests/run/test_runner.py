@@ -16,8 +16,10 @@ from callresults.addresses import find_addresses
 from callresults.codec import canonical_bytes, decode, measurement_id
 from callresults.failure import Failure
 from callresults.measurement import Measurement
+from callresults.nettests.call import CallKeys
 from helpers.worlds import (
     CLIENT,
+    DROP_ALL,
     NO_STUN,
     NO_UDP,
     RESPONDER,
@@ -136,6 +138,28 @@ def test_a_far_end_cannot_write_the_volunteers_address_into_the_record() -> None
         told += {item.test_keys.responder_id for item in run_in(world, call_scenario(), net=kind(world))}
 
     assert told == [f"far end {spelt}", "withheld"]
+
+
+def test_a_path_that_was_never_proved_voids_what_passed_on_it() -> None:
+    """The responder holds its media back from a host that gave no proof: that is not the network's loss."""
+    only_echo_dies = policy_text(rule("echo", DROP_ALL, 'packet = ["other"]'))
+
+    (shaped,) = run_in(make_world(only_echo_dies), call_scenario(arms=("shaped",)))
+
+    assert stages(shaped)["relay_ping"] == "ok"
+    assert shaped.test_keys.void_reason == "path-not-proved"
+
+
+def test_a_slow_line_loses_nothing() -> None:
+    """Packets that take a second and a half still arrive within the waiting time, in both directions."""
+    world = make_world()
+    world.path = world.path._replace(delay_ns=1500 * SECOND // 1000)
+
+    for item in run_in(world, call_scenario()):
+        assert isinstance(item.test_keys, CallKeys)
+        assert item.test_keys.metrics_up is not None
+        assert item.test_keys.metrics_down is not None
+        assert item.test_keys.metrics_up.packets_lost == item.test_keys.metrics_down.packets_lost == 0
 
 
 def test_blocked_look_is_blocked_beside_a_control_that_works() -> None:

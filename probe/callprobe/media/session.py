@@ -94,6 +94,8 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     network_cc: str = "ZZ"
     network_name: str = ""
     ip_version: Literal["ipv4", "ipv6"] = "ipv4"
+    proved: bool = False
+    """Whether the probe's host proved that it receives; else the responder held packets of its own back."""
     flows: tuple[FlowView, ...]
 
 

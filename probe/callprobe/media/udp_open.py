@@ -11,10 +11,11 @@ from callprobe.dialect import open_echo
 from callprobe.dialect.contract import FlowKeys, Heard
 from callprobe.media.flow import Address, Datagram
 
-RETRY_NS: Final = tuple(int(offset * 1e9) for offset in (0.0, 0.25, 0.75, 1.75, 2.75))
+RETRY_NS: Final = tuple(quarter * 250_000_000 for quarter in range(15))
+"""Often, since everything else of a run waits for a proved path: the echo of a bad line must get through."""
 DEADLINE_NS: Final = 4_000_000_000
-PROOF_REPEATS: Final = 2
-"""The proof is not acknowledged, so it is sent more than once."""
+PROOF_AFTER_NS: Final = (0, 150_000_000, 400_000_000, 800_000_000)
+"""The proof is not acknowledged, so it is sent several times after the answer."""
 
 
 class UdpOpen:
@@ -31,6 +32,8 @@ class UdpOpen:
         self.rtt_ns: int | None = None
         """Null after a retransmission: no echo tells which request it answers (RFC 6298 section 3, Karn)."""
         self._over = False
+        self._proof = b""
+        self._proofs_sent = 0
 
     @property
     def deadline_ns(self) -> int:
@@ -39,21 +42,30 @@ class UdpOpen:
 
     @property
     def finished(self) -> bool:
-        """Whether the echo is answered or given up."""
+        """Whether the echo is answered and proved, or given up."""
         return self._over
 
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if the echo came back."""
+        return self._over or self.answered_ns is not None
+
     def next_deadline(self) -> int | None:
-        """Return when the next request or the end of waiting is due."""
+        """Return when the next request, proof or the end of waiting is due."""
         if self._over:
             return None
+        if self.answered_ns is not None:
+            return self.answered_ns + PROOF_AFTER_NS[self._proofs_sent]
         if self.attempts < len(RETRY_NS):
             return self._start_ns + RETRY_NS[self.attempts]
         return self.deadline_ns
 
     def on_time(self, now_ns: int) -> list[Datagram]:
-        """Send the next request, or give up."""
+        """Send the next request or proof, or give up."""
         if self._over:
             return []
+        if self.answered_ns is not None:
+            return self._prove(now_ns)
         if self.attempts and now_ns >= self.deadline_ns:
             self._over = True
             return []
@@ -67,16 +79,23 @@ class UdpOpen:
 
     def on_datagram(self, now_ns: int, kernel_ns: int, peer: Address, data: bytes) -> list[Datagram]:
         """Take the echo and prove it."""
-        del now_ns
         heading = open_echo.OPEN.hear(self._keys, "down", data)
-        if self._over or peer != self._peer or heading.kind is not Heard.SETUP_ANSWER:
+        if self.settled or peer != self._peer or heading.kind is not Heard.SETUP_ANSWER:
             return []
         self.answered_ns = kernel_ns
         if self.attempts == 1 and self.first_request_ns is not None:
             self.rtt_ns = kernel_ns - self.first_request_ns
-        self._over = True
-        return [Datagram(peer, open_echo.proof(self._keys, data))] * PROOF_REPEATS
+        self._proof = open_echo.proof(self._keys, data)
+        return self._prove(max(now_ns, kernel_ns))
 
     def on_send_error(self, now_ns: int, datagram: Datagram) -> None:
         """A request that the own machine refused is retried like a lost one."""
         del now_ns, datagram
+
+    def _prove(self, now_ns: int) -> list[Datagram]:
+        due_ns = self.next_deadline()
+        if due_ns is None or now_ns < due_ns:
+            return []
+        self._proofs_sent += 1
+        self._over = self._proofs_sent == len(PROOF_AFTER_NS)
+        return [Datagram(self._peer, self._proof)]

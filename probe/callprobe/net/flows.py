@@ -151,6 +151,8 @@ class SocketFlowGroup:
         return list(self._flows[index].lateness_ns)
 
     async def run(self, until_ns: int) -> None:
+        for flow in self._flows:  # between two runs the machines' owner may have given them new times
+            flow.deadline_ns = flow.machine.next_deadline()
         while self._unfinished() and now_ns() < until_ns:
             next_ns = self._next_ns(until_ns)
             if next_ns - now_ns() > DOZE_UNTIL_NS:

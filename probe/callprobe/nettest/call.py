@@ -40,7 +40,10 @@ GRID_NS: Final = 20_000_000
 OPEN_PATIENCE_NS: Final = 1_000_000_000
 """How long the other flows wait for the echo before they start without a proved path."""
 STEP_NS: Final = 50_000_000
-LINGER_NS: Final = 1_000_000_000
+LINGER_NS: Final = 2_100_000_000
+"""After the last packet: longer than the waiting time (Tmax) after which a packet counts as lost."""
+LATE_VOID_MS: Final = 60.0
+"""Sends later than the depth of the jitter buffer (p99): the machine, not the network, spoilt the call."""
 PROGRESS_NS: Final = 1_000_000_000
 
 Progress = Callable[[str, float], None]
@@ -140,7 +143,7 @@ class _Flows:
     async def open(self) -> None:
         self.progress("udp_open", 0.0)
         patience_ns = self.net.now_ns() + OPEN_PATIENCE_NS
-        while not self.outcome.udp_open.finished and self.net.now_ns() < patience_ns:
+        while not self.outcome.udp_open.settled and self.net.now_ns() < patience_ns:
             await self.group.run(self.net.now_ns() + STEP_NS)
 
     async def set_up(self) -> None:
@@ -248,6 +251,22 @@ def _heard_up(record: SessionRecord | None, flow_id: int, length_ns: int) -> Hea
     first_us = min((min(flow.received_us) for flow in record.flows if flow.received_us), default=0)
     due = Span(first_us * 1000, first_us * 1000 + length_ns)
     return HeardMedia([at_us * 1000 for at_us in view.received_us], due)
+
+
+def void_reason(outcome: CallOutcome, record: SessionRecord | None) -> str | None:
+    """Return why nothing may be concluded from the flows, or None.
+
+    ``late``: the own machine sent too late. ``path-not-proved``: something passed, but the responder never
+    saw proof that this host receives, and by its own rule held media back.
+    """
+    late_ms = [arm.local.send_late_ms_p99 for arm in outcome.arms if arm.local is not None]
+    if any(value is not None and value > LATE_VOID_MS for value in late_ms):
+        return "late"
+    if record is None or record.proved:
+        return None
+    heard_here = any(arm.log.answered_ns is not None or arm.log.arrived for arm in outcome.arms)
+    heard_there = any(view.received_sequence for view in record.flows)
+    return "path-not-proved" if heard_here or heard_there else None
 
 
 def view_of(record: SessionRecord | None, flow_id: int) -> FlowView | None:

@@ -159,6 +159,7 @@ class ResponderPlane:
             network_cc=network.country,
             network_name=network.name,
             ip_version="ipv6" if source and ":" in source[0] else "ipv4",
+            proved=bool(session.proved_hosts),
             flows=tuple(flow.answerer.view() for flow in session.flows),
         )
 

@@ -157,6 +157,7 @@ class Runner:
         work.record = await session.record()
         if work.record is None:
             self.listener.notice("the responder's record of the call never came: loss is not known")
+        work.void_reason = call_nettest.void_reason(outcome, work.record)
 
     async def _measure_webrtc(self, work: CallWork, session: Session, flows: Awaitable[None]) -> None:
         """Run the WebRTC call beside the flows; neither outlives the other."""
