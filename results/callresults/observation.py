@@ -1,6 +1,6 @@
 """Observations: what was tried, when, and what came of it."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -25,6 +25,20 @@ StageName = Literal[
 
 Outcome = Literal["ok", "failed", "not_reached"]
 
+MEDIA_STAGES: Final = frozenset({"media_first_packet", "media_hold"})
+"""The rungs of the media; all others of a call are its set-up."""
+_PROVES_UDP: Final = frozenset(
+    {
+        "relay_allocation",
+        "relay_ping",
+        "stun_binding",
+        "turn_allocation",
+        "ice_connectivity",
+        "media_first_packet",
+    }
+)
+"""Rungs whose success shows that datagrams come through both ways, whatever became of the echo."""
+
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One rung of the ladder; "no answer" is a result with a reason, never an absent record."""
@@ -47,6 +61,18 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Round trip of the answered request, where the rung has one."""
 
 
+def obstacles(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    """Return the stages that kept the arm from working, in ladder order.
+
+    Those that did not succeed, but for a ``udp_open`` that a later success refutes: the arms of a run share
+    its echo, which is a flow of its own, so it may be lost where the arm's own packets come through.
+    """
+    refuted = any(stage.name in _PROVES_UDP and stage.outcome == "ok" for stage in stages)
+    return tuple(
+        stage for stage in stages if stage.outcome != "ok" and not (refuted and stage.name == "udp_open")
+    )
+
+
 def first_failing(stages: tuple[Stage, ...]) -> Stage | None:
-    """Return the first stage in ladder order that did not succeed, or None."""
-    return next((stage for stage in stages if stage.outcome != "ok"), None)
+    """Return the first of the ``obstacles``, or None."""
+    return next(iter(obstacles(stages)), None)

@@ -11,9 +11,8 @@ from callresults.measurement import Measurement
 from callresults.metrics.direction import DirectionMetrics
 from callresults.nettests.call import CallKeys
 from callresults.nettests.service import ServiceKeys
-from callresults.observation import Stage, first_failing
+from callresults.observation import MEDIA_STAGES, Stage, first_failing, obstacles
 
-MEDIA_STAGES = ("media_first_packet", "media_hold")
 COLUMNS_VERSION = 1
 
 
@@ -50,10 +49,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     valid: bool
     void_reason: str | None
     first_failing_stage: str | None
+    """The first of the stages that ``callresults.observation.obstacles`` counts."""
     setup_ok: bool
-    """Every stage before the media succeeded (for a service: every stage)."""
+    """None of these was before the media (for a service: there was none)."""
     setup_s: float | None
-    """Seconds from the first stage's start to the end of the last set-up stage, when ``setup_ok``."""
+    """Seconds from the first stage's start to the end of the last set-up stage that succeeded.
+
+    Null unless ``setup_ok``, and where the last one failed and only the media show that the way was open.
+    """
     media_ok: bool | None
     """Both media stages succeeded; null for a service."""
     failure: str | None
@@ -112,8 +115,10 @@ def _direction(metrics: DirectionMetrics | None, suffix: str) -> dict[str, float
 
 def _setup(stages: tuple[Stage, ...]) -> tuple[bool, float | None]:
     setup = [stage for stage in stages if stage.name not in MEDIA_STAGES]
-    ok = bool(setup) and all(stage.outcome == "ok" for stage in setup)
-    return ok, max(stage.t for stage in setup) - setup[0].t0 if ok else None
+    ok = bool(setup) and all(stage.name in MEDIA_STAGES for stage in obstacles(stages))
+    if not ok or setup[-1].outcome != "ok":
+        return ok, None
+    return ok, max(stage.t for stage in setup if stage.outcome == "ok") - setup[0].t0
 
 
 def _media_ok(keys: CallKeys | ServiceKeys) -> bool | None:

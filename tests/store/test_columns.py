@@ -1,0 +1,55 @@
+"""The published row counts the same obstacles as the rules."""
+
+import pytest
+
+from callresults.codec import canonical_bytes, measurement_id
+from callresults.observation import Stage
+from callresults.store.columns import Row, row_of
+from helpers.lines import ladder_of
+from helpers.synthetic import CALL_STAGES, call_keys, ladder, measurement, service_keys
+
+
+def row(stages: tuple[Stage, ...]) -> Row:
+    found = measurement(call_keys(duration_s=1.0, stages=stages))
+    canonical = canonical_bytes(found)
+    return row_of(found, measurement_id(canonical), canonical)
+
+
+def test_a_lost_echo_beside_a_set_up_that_succeeded_is_no_failure() -> None:
+    found = row(ladder_of({"udp_open": False, "relay_ping": True}))
+
+    assert (found.setup_ok, found.media_ok, found.first_failing_stage, found.failure) == (
+        True,
+        True,
+        None,
+        None,
+    )
+    assert found.setup_s == pytest.approx(1.08)
+
+
+def test_a_lost_set_up_is_one_though_media_flow() -> None:
+    found = row(ladder_of({"udp_open": True, "relay_ping": False}))
+
+    assert (found.setup_ok, found.setup_s, found.media_ok) == (False, None, True)
+    assert (found.first_failing_stage, found.failure) == ("relay_ping", "generic_timeout_error")
+
+
+def test_a_control_whose_media_flow_was_set_up_but_nobody_knows_when() -> None:
+    found = row(ladder_of({"session_open": True, "udp_open": False}))
+
+    assert (found.setup_ok, found.setup_s, found.first_failing_stage) == (True, None, None)
+
+
+def test_no_udp_at_all_is_a_failed_set_up() -> None:
+    found = row(ladder(CALL_STAGES, "udp_open"))
+
+    assert (found.setup_ok, found.setup_s, found.media_ok) == (False, None, False)
+    assert found.first_failing_stage == "udp_open"
+
+
+def test_every_rung_of_a_service_is_set_up() -> None:
+    answered, silent = (measurement(service_keys(failing=failing)) for failing in (None, "http_response"))
+
+    assert row_of(answered, "", b"").setup_ok
+    assert row_of(silent, "", b"").first_failing_stage == "http_response"
+    assert not row_of(silent, "", b"").setup_ok
