@@ -18,7 +18,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     rule_id: str
     """The rule (a public contract; rules are data in ``callresults.rules``)."""
     first_failing_stage: str | None
-    """The arm's first rung that did not succeed; null when all did."""
+    """The first rung that kept the arm from working (an echo that later rungs refute does not); else null."""
     mechanism: str | None = None
     """How it was hindered, where the data can tell; null means *cannot tell*."""
     reasons: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Verdicts: a table of cases, laws, and the measured rate of false alarms."""
 
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callresults.failure import Failure
+from callresults.nettests.call import CallKeys
+from callresults.observation import first_failing
 from callresults.rules.pair import failed
 from callresults.rules.pairs import judge
 from callresults.rules.table import PAIR_RULES
+from helpers.lines import ladder_of
 from helpers.synthetic import (
     CALL_STAGES,
     call_keys,
@@ -31,6 +35,11 @@ NO_SESSION = call_keys(
     stages=ladder(("session_open", *CALL_STAGES), "session_open", Failure.SESSION_UNREACHABLE)
 )
 ALLOWED = call_keys(arm="control", control_nature="allow-listed")
+NO_SETUP_BUT_MEDIA = ladder_of({"udp_open": False, "relay_ping": False})
+NO_PING = ladder_of({"udp_open": True, "relay_ping": False})
+LOST_ECHO = ladder_of({"udp_open": False, "relay_ping": True})
+HALF = random_loss(0.5)
+LOSSY = call_keys(arm="control", up=HALF, down=HALF)
 SERVICE, NEUTRAL = service_keys(), service_keys(arm="neutral")
 
 CASES = {
@@ -58,41 +67,154 @@ CASES = {
         "pair-no-control-1",
         None,
     ),
-    "all fail": (call_keys(failing="udp_open"), [NO_UDP, NO_UDP], "down", "pair-down-1", None),
-    "handshake": (call_keys(failing="relay_ping"), [CONTROL], "blocked", "pair-blocked-1", "handshake-block"),
+    "all fail": (call_keys(failing="udp_open"), [NO_UDP, NO_UDP], "down", "pair-down-2", None),
+    "handshake": (call_keys(failing="relay_ping"), [CONTROL], "blocked", "pair-blocked-2", "handshake-block"),
     "one control worked": (
         call_keys(failing="relay_ping"),
         [NO_UDP, CONTROL],
         "blocked",
-        "pair-blocked-1",
+        "pair-blocked-2",
         "handshake-block",
     ),
     "a stalled control worked": (
         call_keys(failing="relay_ping"),
         [call_keys(arm="control", failing="media_hold")],
         "blocked",
-        "pair-blocked-1",
+        "pair-blocked-2",
         "handshake-block",
     ),
     "no media": (
         call_keys(up=cut_after(0), down=cut_after(0), failing="media_first_packet"),
         [CONTROL],
         "blocked",
-        "pair-blocked-1",
+        "pair-blocked-2",
         "no-media",
     ),
     "one way": (
         call_keys(up=cut_after(0), failing="media_first_packet"),
         [CONTROL],
         "blocked",
-        "pair-blocked-1",
+        "pair-blocked-2",
         "one-directional",
     ),
     "generic": (
         call_keys(failing="relay_ping"),
         [NO_UDP, ALLOWED],
         "generic-udp",
-        "pair-generic-udp-1",
+        "pair-generic-udp-2",
+        None,
+    ),
+    "set-up dropped, media pass": (
+        call_keys(stages=NO_PING),
+        [CONTROL],
+        "blocked",
+        "pair-blocked-2",
+        "handshake-block",
+    ),
+    "set-up dropped, media pass, controls lose a little": (
+        call_keys(stages=NO_PING, up=random_loss(0.05)),
+        [call_keys(arm="control", up=random_loss(0.05))],
+        "blocked",
+        "pair-blocked-2",
+        "handshake-block",
+    ),
+    "set-up lost on a lossy line": (
+        call_keys(stages=NO_PING, up=HALF, down=HALF),
+        [LOSSY],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "set-up and echo lost on a lossy line": (
+        call_keys(stages=NO_SETUP_BUT_MEDIA, up=HALF, down=HALF),
+        [LOSSY],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "no set-up, so no media, on a lossy line": (
+        call_keys(failing="ice_connectivity", stages=ladder(("udp_open", "ice_connectivity"), "udp_open")),
+        [LOSSY],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "lossy one way only": (
+        call_keys(stages=NO_PING),
+        [call_keys(arm="control", up=HALF)],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "one of two controls is lossy": (
+        call_keys(stages=NO_PING),
+        [CONTROL, LOSSY],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "killed on a lossy line": (
+        call_keys(stages=NO_PING, up=cut_after(0), down=HALF),
+        [LOSSY],
+        "blocked",
+        "pair-blocked-2",
+        "handshake-block",
+    ),
+    "killed on a lossy line, no view": (
+        call_keys(stages=NO_PING, down=cut_after(0), responder_view=False),
+        [call_keys(arm="control", down=HALF, responder_view=False)],
+        "blocked",
+        "pair-blocked-2",
+        "handshake-block",
+    ),
+    "lossy line, no view": (
+        call_keys(stages=NO_PING, down=HALF, responder_view=False),
+        [call_keys(arm="control", down=HALF, responder_view=False)],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "lossy line, nothing counted": (
+        call_keys(stages=NO_PING, series=()),
+        [call_keys(arm="control", responder_view=False, series=())],
+        "insufficient",
+        "pair-unknown-line-1",
+        None,
+    ),
+    "dead before and after few packets": (
+        call_keys(stages=NO_PING, up=cut_after(0), duration_s=0.3),
+        [LOSSY],
+        "insufficient",
+        "pair-lossy-line-1",
+        None,
+    ),
+    "a lost echo is no failure": (call_keys(stages=LOST_ECHO), [CONTROL], "ok", "pair-no-excess-1", None),
+    "a control's lost set-up is none while its media flow": (
+        SHAPED,
+        [call_keys(arm="control", stages=ladder_of({"udp_open": False}))],
+        "ok",
+        "pair-no-excess-1",
+        None,
+    ),
+    "set-ups late, media flow": (
+        call_keys(stages=NO_SETUP_BUT_MEDIA),
+        [NO_UDP],
+        "insufficient",
+        "pair-media-passed-1",
+        None,
+    ),
+    "a control's media came one way": (
+        call_keys(failing="udp_open"),
+        [NO_UDP, call_keys(arm="aa", down=cut_after(0), failing="media_first_packet")],
+        "insufficient",
+        "pair-media-passed-1",
+        None,
+    ),
+    "a void control's media do not count": (
+        call_keys(failing="udp_open"),
+        [NO_UDP, call_keys(arm="aa", valid=False)],
+        "down",
+        "pair-down-2",
         None,
     ),
     "cut": (CUT, [CONTROL], "blocked", "pair-cut-1", "cut"),
@@ -104,8 +226,8 @@ CASES = {
         "pair-all-stalled-1",
         None,
     ),
-    "target stalled, controls failed": (CUT, [NO_UDP], "insufficient", "pair-nothing-worked-1", None),
-    "only controls failed": (SHAPED, [NO_UDP], "ok", "pair-only-controls-failed-1", None),
+    "target stalled, controls failed": (CUT, [NO_UDP], "insufficient", "pair-nothing-worked-2", None),
+    "only controls failed": (SHAPED, [NO_UDP], "ok", "pair-only-controls-failed-2", None),
     "both clean": (SHAPED, [CONTROL], "ok", "pair-no-excess-1", None),
     "random loss": (
         call_keys(up=random_loss(0.2), down=random_loss(0.2)),
@@ -135,14 +257,14 @@ CASES = {
         service_keys(failing="tcp_connect"),
         [NEUTRAL],
         "blocked",
-        "pair-blocked-1",
+        "pair-blocked-2",
         "tcp-block",
     ),
     "service and neutral fail": (
         service_keys(failing="resolve"),
         [service_keys(arm="neutral", failing="tcp_connect")],
         "down",
-        "pair-down-1",
+        "pair-down-2",
         None,
     ),
 }
@@ -165,6 +287,13 @@ def test_every_rule_has_a_case():
         (SHAPED, [call_keys(arm="control", valid=False)], ("no-control", "unusable-controls")),
         (SHAPED, [NO_UDP], ("controls-failed",)),
         (SHAPED, [NO_UDP, CONTROL], ("some-controls-failed",)),
+        (call_keys(stages=NO_SETUP_BUT_MEDIA), [NO_UDP], ("controls-failed", "media-passed")),
+        (call_keys(stages=NO_PING), [LOSSY], ("lossy-line",)),
+        (
+            call_keys(stages=NO_PING),
+            [call_keys(arm="control", responder_view=False)],
+            ("responder-view-missing",),
+        ),
         (call_keys(responder_view=False), [CONTROL], ("responder-view-missing",)),
         (
             call_keys(failing="media_first_packet", responder_view=False),
@@ -205,10 +334,20 @@ def test_harm_is_found_one_way_without_the_responders_view():
     assert (found.verdict, found.reasons) == ("degraded", ("responder-view-missing",))
 
 
+def built(rungs: tuple[bool, ...] | None, **fields: Any) -> CallKeys:
+    """An arm with media whatever its rungs say, or one of which nothing is there above its failing rung."""
+    if rungs is None:
+        return call_keys(**fields)
+    names = ("udp_open", "relay_ping", "media_first_packet")
+    return call_keys(**fields | {"failing": None, "stages": ladder_of(dict(zip(names, rungs, strict=True)))})
+
+
 arms = st.builds(
-    call_keys,
+    built,
+    st.none() | st.tuples(st.booleans(), st.booleans(), st.booleans()),
     arm=st.just("control"),
-    up=st.sampled_from([no_loss, random_loss(0.3), cut_after(60)]),
+    up=st.sampled_from([no_loss, random_loss(0.3), cut_after(60), cut_after(0)]),
+    down=st.sampled_from([no_loss, cut_after(0)]),
     failing=st.sampled_from([None, "udp_open", "relay_ping", "media_first_packet", "media_hold"]),
     duration_s=st.sampled_from([2.0, 6.0]),
     responder_view=st.booleans(),
@@ -228,7 +367,17 @@ def test_never_down_while_a_control_worked(target, controls):
         assert all(failed(control) for control in usable)
     if found.verdict in {"blocked", "generic-udp"}:
         assert not all(failed(control) for control in usable)
-    assert (found.first_failing_stage is None) == all(stage.outcome == "ok" for stage in target.stages)
+    failing = first_failing(target.stages)
+    assert found.first_failing_stage == (failing.name if failing else None)
+
+
+@settings(deadline=None)
+@given(arms, st.lists(arms, max_size=3))
+def test_never_down_while_any_media_arrived(target, controls):
+    """Whatever the rungs of the ladders say, at either end, in either direction, of any usable arm."""
+    seconds = [row for keys in (target, *controls) if keys.valid for row in keys.series]
+    if any(row.received_up or row.received_down for row in seconds):
+        assert judge(target, controls).verdict != "down"
 
 
 def test_verdicts_do_not_depend_on_the_order_of_controls():

@@ -1,7 +1,7 @@
 """An arm with its controls, and the conditions that the pair rules name.
 
 An arm *failed* when its set-up or its first media did, *stalled* when its media began and did not hold; it
-*worked* unless it failed.
+*worked* unless it failed. What counts as a failure is what ``callresults.observation.obstacles`` says.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from callresults.nettests.service import ServiceKeys
 from callresults.observation import Stage, first_failing
 from callresults.rules.blocks import PairedBlocks, paired_blocks
 from callresults.rules.mechanism import cut_directions
+from callresults.rules.media import came_through, traffic
 from callresults.rules.permutation import Comparison, compare
 from callresults.rules.table import PAIR_THRESHOLDS
 
@@ -55,6 +56,29 @@ class Pair:
         return [keys for keys in (self.target, *self.working) if isinstance(keys, CallKeys)]
 
     @cached_property
+    def media_passed(self) -> bool:
+        """Whether any media came through, of the target or of any control, at either end."""
+        calls = (keys for keys in (self.target, *self.controls) if isinstance(keys, CallKeys))
+        return any(came_through(keys) for keys in calls)
+
+    @cached_property
+    def target_media_dead(self) -> bool:
+        """Whether nothing of the target arrived in a direction in which a working control got through."""
+        own, *beside = (traffic(keys) for keys in self.calls)
+        return any(
+            way.sent >= PAIR_THRESHOLDS.dead_packets
+            and way.received == 0
+            and any(control[index].received for control in beside)
+            for index, way in enumerate(own)
+        )
+
+    @cached_property
+    def worst_control_loss_ratio(self) -> float | None:
+        """The highest loss of a working control in a direction, 0..1; None where none is known."""
+        losses = (way.loss_ratio for keys in self.calls[1:] for way in traffic(keys))
+        return max((loss for loss in losses if loss is not None), default=None)
+
+    @cached_property
     def blocks(self) -> PairedBlocks:
         """What the calls lost in the same seconds."""
         return paired_blocks(self.calls)
@@ -80,6 +104,24 @@ def differs(comparison: Comparison) -> bool:
 def harms(comparison: Comparison) -> bool:
     """Say whether the target's extra loss is large enough to matter, whatever the test says."""
     return comparison.excess_loss_ratio >= PAIR_THRESHOLDS.excess_loss_ratio
+
+
+def _all_failed(pair: Pair) -> bool:
+    return failed(pair.target) and not pair.working
+
+
+def _failed_undead(pair: Pair) -> bool:
+    """Say whether a call failed without a dead direction, so that chance may have lost its requests."""
+    return failed(pair.target) and isinstance(pair.target, CallKeys) and not pair.target_media_dead
+
+
+def _failed_on_lossy_line(pair: Pair) -> bool:
+    loss = pair.worst_control_loss_ratio
+    return _failed_undead(pair) and loss is not None and loss > PAIR_THRESHOLDS.clean_loss_ratio
+
+
+def _failed_on_unknown_line(pair: Pair) -> bool:
+    return _failed_undead(pair) and pair.worst_control_loss_ratio is None
 
 
 def _only_allow_listed_worked(pair: Pair) -> bool:
@@ -109,7 +151,10 @@ CONDITIONS: Final[dict[str, Callable[[Pair], bool]]] = {
     "target_void": lambda pair: not pair.target.valid,
     "no_session": lambda pair: not has_session(pair.target),
     "no_control": lambda pair: not pair.controls,
-    "all_failed": lambda pair: failed(pair.target) and not pair.working,
+    "all_failed_but_media_passed": lambda pair: _all_failed(pair) and pair.media_passed,
+    "all_failed": _all_failed,
+    "failed_on_lossy_line": _failed_on_lossy_line,
+    "failed_on_unknown_line": _failed_on_unknown_line,
     "only_allow_listed_worked": _only_allow_listed_worked,
     "target_failed": lambda pair: failed(pair.target),
     "only_target_cut": _only_target_cut,

@@ -1,7 +1,9 @@
 """The judge of one arm beside its controls: the first of ``PAIR_RULES`` whose condition holds decides.
 
-``down`` needs every control to have failed. A target that stalled beside a control that held is ``blocked``
-when one of its directions ends in silence (mechanism ``cut``), else ``degraded``.
+``down`` needs every control to have failed and not one media packet to have arrived. A target that failed
+without a dead direction is ``blocked`` only beside controls that lost little: else chance explains it. One
+that stalled beside a control that held is ``blocked`` when one of its directions ends in silence (mechanism
+``cut``), else ``degraded``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,14 +11,16 @@ from typing import Final
 
 from callresults.nettests.call import CallKeys
 from callresults.nettests.service import ServiceKeys
+from callresults.observation import MEDIA_STAGES
 from callresults.rules.mechanism import failure_mechanism, loss_mechanism
 from callresults.rules.pair import CONDITIONS, Keys, Pair, differs, harms
 from callresults.rules.table import PAIR_RULES, Rule
 from callresults.verdict import Scope, Verdict
 
+_RESTS_ON_LINE: Final = frozenset({"target_failed", "failed_on_lossy_line"})
+"""Conditions that rest on what the controls lost."""
 _LOOK_ARMS: Final = frozenset({"shaped", "webrtc", "fallback", "control", "aa"})
 """Arms whose far end is our responder: they test the look of traffic, never a service's address."""
-_MEDIA_STAGES: Final = frozenset({"media_first_packet", "media_hold"})
 
 
 def judge(target: Keys, controls: Sequence[Keys]) -> Verdict:
@@ -73,8 +77,9 @@ def _circumstances(rule: Rule, pair: Pair) -> Iterator[str]:
 
 def _lacks_responder_view(rule: Rule, pair: Pair) -> bool:
     """Say whether the direction of losses that matter here is unknown."""
-    media = rule.compares or (pair.failing is not None and pair.failing.name in _MEDIA_STAGES)
-    return media and any(call.metrics_up is None for call in pair.calls)
+    media = rule.compares or (pair.failing is not None and pair.failing.name in MEDIA_STAGES)
+    calls = pair.calls if media else pair.calls[1:] if rule.condition in _RESTS_ON_LINE else []
+    return any(call.metrics_up is None for call in calls)
 
 
 def _doubts(pair: Pair) -> Iterator[str]:
