@@ -12,7 +12,7 @@ from callresults.metrics.summary import Arrival, SentPacket
 from callresults.nettests.call import Second
 from callresults.nettests.common import LocalConditions
 from callresults.observation import Stage
-from callresults.packet_record import decode
+from callresults.packet_record import MAX_PACKETS, decode
 from helpers.joined import joined_for
 from helpers.worlds import MS, SECOND, SURROUNDINGS, call_scenario
 
@@ -61,6 +61,13 @@ def test_keys_carry_the_packet_record_only_where_it_is_kept() -> None:
     left_out = assemble.arm_keys(frugal, "shaped", "telegram-v2", (), Seen(packets=PACKETS))
     assert (left_out.packet_record, left_out.packet_record_resolution_us) == (None, None)
     assert left_out.series == kept.series
+
+
+def test_flood_longer_than_any_packet_record_leaves_the_rest_of_the_keys() -> None:
+    flooded = PACKETS._replace(arrived_down=[Arrival(0, at) for at in range(MAX_PACKETS + 1)])
+    keys = assemble.arm_keys(joined_for(SCENARIO), "shaped", "telegram-v2", (), Seen(packets=flooded))
+    assert (keys.packet_record, keys.packet_record_resolution_us) == (None, None)
+    assert len(keys.series) == 2
 
 
 @pytest.mark.parametrize(("arm", "nature"), [("shaped", None), ("control", "random"), ("aa", "random")])

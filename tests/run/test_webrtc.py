@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from callprobe.media.session import FlowView
@@ -20,7 +21,8 @@ from callprobe.responder.server import UdpPorts, bind_ports
 from callprobe.run.events import Silent
 from callprobe.run.runner import Runner
 from callprobe.run.session import ResponderUrl
-from callprobe.run.webrtc import WebrtcOutcome, webrtc_keys
+from callprobe.run.soundness import Due
+from callprobe.run.webrtc import WebrtcOutcome, fetch_view, webrtc_keys
 from callresults.codec import decode
 from callresults.failure import Failure
 from callresults.measurement import Measurement
@@ -129,6 +131,47 @@ def test_interrupted_run_keeps_both_arms_and_leaves_no_task_behind() -> None:
     assert [call_keys(item).arm for item in measurements] == ["webrtc", "control"]
     assert {call_keys(item).void_reason for item in measurements} == {"interrupted"}
     assert left == 0
+
+
+VIEW = FlowView(
+    flow_id=0,
+    first_control_us=None,
+    control_received=0,
+    control_answered=0,
+    received_sequence=(20_000, 20_001),
+    received_us=(0, 20_000),
+    sent_sequence=(9_000, 9_001),
+    sent_us=(0, 20_000),
+)
+
+
+def viewed(answer: httpx.Response) -> FlowView | None:
+    transport = httpx.MockTransport(lambda _request: answer)
+    return asyncio.run(fetch_view("http://127.0.0.1:9/v1/whip/s", transport, Due(up=2, down=2)))
+
+
+def test_view_of_the_far_end_is_taken_if_it_can_be_true() -> None:
+    assert viewed(httpx.Response(200, content=msgspec.json.encode(VIEW))) == VIEW
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(404),
+        httpx.Response(200, content=b'{"\xff'),
+        httpx.Response(200, content=b"[" * 100_000),
+        httpx.Response(200, content=b" " * (9 << 20)),
+        httpx.Response(
+            200, content=msgspec.json.encode(msgspec.structs.replace(VIEW, sent_us=(-(2**47), 0)))
+        ),
+        httpx.Response(
+            200, content=msgspec.json.encode(msgspec.structs.replace(VIEW, sent_sequence=(9_000, 9_002)))
+        ),
+    ],
+    ids=["none", "no-text", "deep", "too-long", "before-the-call", "invented"],
+)
+def test_view_that_cannot_be_true_is_none(answer: httpx.Response) -> None:
+    assert viewed(answer) is None
 
 
 OPENED = Stage(name="session_open", t0=0.1, t=0.2, outcome="ok")

@@ -5,7 +5,7 @@ The client uses the host of the URL it was given, and for UDP the port ``url_por
 ``port`` as it stands.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -18,6 +18,14 @@ MEDIA_LEAD_NS = 100_000_000
 """Both ends send their first media packet this long after the probe asked for them to begin."""
 WHIP_PATH = "/v1/whip"
 """``/{session_id}``: POST an SDP offer (RFC 9725), DELETE ends the call."""
+
+SessionId = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+"""It stands in the path of URLs."""
+Label = Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,64}\Z")]
+"""A name that stands in every measurement and on people's screens."""
+NetworkNumber = Annotated[str, msgspec.Meta(pattern=r"^AS[0-9]{1,10}\Z")]
+NetworkName = Annotated[str, msgspec.Meta(max_length=128)]
+CountryCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")]
 
 
 class FlowRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,10 +59,10 @@ class FlowGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class SessionGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the responder grants."""
 
-    session_id: str
-    responder_id: str
-    responder_network: str
-    responder_kind: str
+    session_id: SessionId
+    responder_id: Label
+    responder_network: NetworkNumber
+    responder_kind: Label
     base_port: int | None
     """The responder's own TCP port when UDP ports are to be taken relative to the URL's port."""
     ports: tuple[int, ...]
@@ -87,12 +95,12 @@ class FlowView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The responder's half of a session."""
 
-    session_id: str
+    session_id: SessionId
     kernel_timestamps: bool
-    network_asn: str = "AS0"
+    network_asn: NetworkNumber = "AS0"
     """Network of the measured UDP path as the responder saw it (its own prefix table)."""
-    network_cc: str = "ZZ"
-    network_name: str = ""
+    network_cc: CountryCode = "ZZ"
+    network_name: NetworkName = ""
     ip_version: Literal["ipv4", "ipv6"] = "ipv4"
     proved: bool = False
     """Whether the probe's host proved that it receives; else the responder held packets of its own back."""

@@ -5,17 +5,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from callprobe.media.session import CountryCode, NetworkName, NetworkNumber
+
 
 class NetworkPrefix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One row of the table."""
 
     prefix: str
     """CIDR."""
-    asn: str
+    asn: NetworkNumber
     """``AS`` and number."""
-    country: str
+    country: CountryCode
     """ISO 3166-1 alpha-2."""
-    name: str = ""
+    name: NetworkName = ""
 
 
 class Network(NamedTuple):

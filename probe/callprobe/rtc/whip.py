@@ -1,11 +1,11 @@
 """The client's side of WHIP (RFC 9725): an offer is posted, an answer returned, a resource deleted."""
 
-import asyncio
 from typing import Final, NamedTuple
 
 import httpx
 
 from callprobe.net.contract import NetError
+from callprobe.net.exchange import ExchangeError, Reply, exchange
 from callresults.failure import Failure
 
 SDP_TYPE: Final = "application/sdp"
@@ -23,35 +23,46 @@ class Answer(NamedTuple):
 async def post_offer(client: httpx.AsyncClient, whip_url: str, sdp: str, deadline_s: float) -> Answer:
     """Post an offer (RFC 9725 4.2). Raises NetError: refused, unreachable, or not an answer."""
     try:
-        async with (
-            asyncio.timeout(deadline_s),
-            client.stream("POST", whip_url, content=sdp, headers={"Content-Type": SDP_TYPE}) as response,
-        ):
-            return await _answer(response, whip_url)
-    except (httpx.HTTPError, TimeoutError) as error:
-        raise NetError(Failure.SESSION_UNREACHABLE) from error
+        reply = await exchange(
+            client,
+            "POST",
+            whip_url,
+            deadline_s=deadline_s,
+            max_bytes=MAX_ANSWER_BYTES,
+            content=sdp.encode(),
+            headers={"Content-Type": SDP_TYPE},
+        )
+    except ExchangeError as error:
+        refused = Failure.SESSION_REFUSED if error.answered else Failure.SESSION_UNREACHABLE
+        raise NetError(refused) from error
+    return _answer(reply, whip_url)
 
 
 async def hang_up(client: httpx.AsyncClient, resource_url: str, deadline_s: float) -> bool:
     """Delete the resource; False when the responder did not confirm it in time."""
     try:
-        async with asyncio.timeout(deadline_s):
-            return (await client.delete(resource_url)).is_success
-    except (httpx.HTTPError, NetError, TimeoutError):
+        reply = await exchange(
+            client, "DELETE", resource_url, deadline_s=deadline_s, max_bytes=MAX_ANSWER_BYTES
+        )
+    except (ExchangeError, NetError):
         return False
+    return httpx.codes.is_success(reply.status)
 
 
-async def _answer(response: httpx.Response, whip_url: str) -> Answer:
-    if response.status_code != CREATED:
+def _answer(reply: Reply, whip_url: str) -> Answer:
+    media_type = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if reply.status != CREATED or media_type != SDP_TYPE:
         raise NetError(Failure.SESSION_REFUSED)
-    body = b""
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > MAX_ANSWER_BYTES:
-            raise NetError(Failure.SESSION_REFUSED)
-    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    location = httpx.URL(whip_url).join(response.headers.get("location", ""))
-    # The resource is deleted where it was made, never at a host that the answer names.
-    if media_type != SDP_TYPE or location.netloc != httpx.URL(whip_url).netloc:
+    resource_url = _resource_url(reply.headers.get("location", ""), httpx.URL(whip_url))
+    return Answer(reply.body.decode("utf-8", "replace"), resource_url)
+
+
+def _resource_url(location: str, whip_url: httpx.URL) -> str:
+    """Return where the resource is: deleted where it was made, never at a host that the answer names."""
+    try:
+        resource = whip_url.join(location)
+    except httpx.InvalidURL:
+        raise NetError(Failure.SESSION_REFUSED) from None
+    if (resource.scheme, resource.netloc) != (whip_url.scheme, whip_url.netloc):
         raise NetError(Failure.SESSION_REFUSED)
-    return Answer(body.decode("utf-8", "replace"), str(location))
+    return str(resource)

@@ -21,7 +21,13 @@ from callresults.nettests.call import CallKeys, ResponderView, Second
 from callresults.nettests.common import Arm, IpVersion, LocalConditions
 from callresults.nettests.series import series_of
 from callresults.observation import Stage
-from callresults.packet_record import RESOLUTION_US, FlowRecord, direction_record, encode
+from callresults.packet_record import (
+    RESOLUTION_US,
+    FlowRecord,
+    PacketRecordError,
+    direction_record,
+    encode,
+)
 
 TEST_VERSION: Final = "0.1.0"
 CONTROL_ARMS: Final = frozenset({"control", "aa"})
@@ -106,7 +112,7 @@ def arm_keys(
 ) -> CallKeys:
     """Return the keys of any arm of a call, also of one that never began."""
     scenario, surroundings, grant, dialect = joined.scenario, joined.surroundings, joined.grant, find(look)
-    text = encode(packet_record(seen.packets)) if seen.packets and surroundings.keep_packet_records else None
+    text = packet_text(seen.packets) if seen.packets and surroundings.keep_packet_records else None
     return CallKeys(
         scenario_id=scenario.id,
         scenario_digest=scenario.digest,
@@ -150,6 +156,14 @@ def responder_view(view: FlowView | None, record: SessionRecord | None) -> Respo
         kernel_timestamps=record.kernel_timestamps,
         complete=view.complete,
     )
+
+
+def packet_text(packets: Packets) -> str | None:
+    """Return the per-packet record as text, or None when a flood made it longer than any record may be."""
+    try:
+        return encode(packet_record(packets))
+    except PacketRecordError:
+        return None
 
 
 def packet_record(packets: Packets) -> FlowRecord:

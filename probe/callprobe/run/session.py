@@ -1,8 +1,8 @@
 """The probe's side of a responder session over HTTP: open, fetch the far end's record, end."""
 
+import asyncio
 import random
 from contextlib import suppress
-from itertools import pairwise
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -10,18 +10,23 @@ import httpx
 import msgspec
 
 from callprobe.media.flow import Address
-from callprobe.media.session import SESSIONS_PATH, FlowView, SessionGrant, SessionRecord, SessionRequest
+from callprobe.media.session import SESSIONS_PATH, SessionGrant, SessionRecord, SessionRequest
 from callprobe.net.contract import Net, NetError
+from callprobe.net.exchange import ExchangeError, decoded, exchange, reason
+from callprobe.run.soundness import due_of, is_sound_record
 from callresults.failure import Failure
 
 TIMEOUT_S: Final = 10.0
 RECORD_TRIES: Final = 3
+RECORD_DEADLINE_S: Final = 30.0
+"""For all tries together: the record of a minute's call comes over 64 kbit/s."""
 BEGIN_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 2.0
 KEY_BYTES: Final = 32
 HIGHEST_PORT: Final = 65535
-LIMIT: Final = 1 << 48
-"""Sequence numbers and times (us) beyond are nobody's."""
+MAX_ANSWER_BYTES: Final = 1 << 20
+MAX_RECORD_BYTES: Final = 8 << 20
+"""Of the longest session that a responder grants, with every packet received four times, there are less."""
 
 
 class ResponderUrl(NamedTuple):
@@ -42,26 +47,52 @@ class SessionError(Exception):
 
 def parse_url(text: str) -> ResponderUrl:
     """Take a responder's URL apart. Raises ValueError with one sentence."""
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(
-            f"{text!r} is not a URL of a responder: give http://HOST:PORT or https://HOST[:PORT]"
-        )
     try:
+        parts = urlsplit(text)
+        httpx.URL(text)
+    except (ValueError, httpx.InvalidURL):
+        raise ValueError(f"{text!r} is not a URL of a responder: {_FORM}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not _is_plain(text):
+        raise ValueError(f"{text!r} is not a URL of a responder: {_FORM}")
+    if "?" in text or "#" in text:
+        raise ValueError(f"{text!r} has a query or a fragment, and a responder's URL has none: {_FORM}")
+    return ResponderUrl(text.rstrip("/"), parts.hostname, _port(text))
+
+
+_FORM: Final = "give http://HOST:PORT or https://HOST[:PORT]"
+
+
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and " " not in text
+
+
+def _port(text: str) -> int:
+    parts = urlsplit(text)
+    with suppress(ValueError):
         port = parts.port
-    except ValueError:
-        raise ValueError(f"{text!r} has no usable port: give a number between 1 and 65535") from None
-    return ResponderUrl(text.rstrip("/"), parts.hostname, port or (443 if parts.scheme == "https" else 80))
+        if port is None:
+            return 443 if parts.scheme == "https" else 80
+        if port:
+            return port
+    raise ValueError(f"{text!r} has no usable port: give a number between 1 and {HIGHEST_PORT}")
 
 
 class Session:
     """One open session with one responder."""
 
-    def __init__(self, url: ResponderUrl, host: str, grant: SessionGrant, client: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        url: ResponderUrl,
+        host: str,
+        request: SessionRequest,
+        grant: SessionGrant,
+        client: httpx.AsyncClient,
+    ) -> None:
         """Keep what ``open_session`` was granted; ``host`` is the address that media go to."""
         self.url = url
         self.host = host
         self.grant = grant
+        self._request = request
         self._client = client
 
     def draw_peer(self, rng: random.Random) -> tuple[Address, int]:
@@ -77,28 +108,55 @@ class Session:
 
     async def begin_media(self) -> None:
         """Ask the far end to begin its media; when this cannot be said, the first arriving packet says it."""
-        path = f"{SESSIONS_PATH}/{self.grant.session_id}/media"
-        with suppress(httpx.HTTPError, NetError):
-            await self._client.post(path, timeout=BEGIN_TIMEOUT_S)
+        await self._tell("POST", "/media", BEGIN_TIMEOUT_S)
 
     async def record(self) -> SessionRecord | None:
         """Return the far end's record, or None when it cannot be had or cannot be true."""
-        path = f"{SESSIONS_PATH}/{self.grant.session_id}/record"
-        for _ in range(RECORD_TRIES):
-            with suppress(httpx.HTTPError, NetError):
-                response = await self._client.get(path)
-                if response.status_code == httpx.codes.OK:
-                    return _sound_record(response.content)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECORD_DEADLINE_S):
+                return self._sound(await self._fetch_record())
         return None
 
     async def close(self) -> None:
         """End the session; a responder that is gone is no error."""
-        path = f"{SESSIONS_PATH}/{self.grant.session_id}"
         try:
-            with suppress(httpx.HTTPError, NetError):
-                await self._client.delete(path, timeout=CLOSE_TIMEOUT_S)
+            await self._tell("DELETE", "", CLOSE_TIMEOUT_S)
         finally:
             await self._client.aclose()
+
+    @property
+    def _path(self) -> str:
+        return f"{SESSIONS_PATH}/{self.grant.session_id}"
+
+    async def _tell(self, method: str, below: str, deadline_s: float) -> None:
+        """Say something to which any answer will do, or none."""
+        with suppress(ExchangeError, NetError):
+            await exchange(
+                self._client,
+                method,
+                self._path + below,
+                deadline_s=deadline_s,
+                max_bytes=MAX_ANSWER_BYTES,
+            )
+
+    async def _fetch_record(self) -> SessionRecord | None:
+        for _ in range(RECORD_TRIES):
+            with suppress(ExchangeError, NetError):
+                reply = await exchange(
+                    self._client,
+                    "GET",
+                    f"{self._path}/record",
+                    deadline_s=RECORD_DEADLINE_S,
+                    max_bytes=MAX_RECORD_BYTES,
+                )
+                if reply.status == httpx.codes.OK:
+                    return decoded(reply.body, SessionRecord)
+        return None
+
+    def _sound(self, record: SessionRecord | None) -> SessionRecord | None:
+        grants, wanted = self.grant.flows, self._request.flows
+        due = {grant.flow_id: due_of(flow) for grant, flow in zip(grants, wanted, strict=True)}
+        return record if record and is_sound_record(record, self.grant.session_id, due) else None
 
 
 async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionRequest) -> Session:
@@ -107,8 +165,10 @@ async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionR
         client = httpx.AsyncClient(transport=net.http(), base_url=url.text, timeout=TIMEOUT_S)
     except NetError as error:
         raise _unreachable(error) from error
+    except httpx.InvalidURL as error:
+        raise _refused("the responder's URL cannot be asked for") from error
     try:
-        session = Session(url, host, await _ask(client, request), client)
+        session = Session(url, host, request, await _ask(client, request), client)
         _check(session, request)
     except BaseException:
         await client.aclose()
@@ -117,20 +177,29 @@ async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionR
 
 
 async def _ask(client: httpx.AsyncClient, request: SessionRequest) -> SessionGrant:
-    headers = {"Content-Type": "application/json"}
     try:
-        response = await client.post(SESSIONS_PATH, content=msgspec.json.encode(request), headers=headers)
-    except httpx.HTTPError as error:
-        name = type(error).__name__
-        raise SessionError(Failure.SESSION_UNREACHABLE, f"the responder did not answer ({name})") from error
+        reply = await exchange(
+            client,
+            "POST",
+            SESSIONS_PATH,
+            deadline_s=TIMEOUT_S,
+            max_bytes=MAX_ANSWER_BYTES,
+            content=msgspec.json.encode(request),
+            headers={"Content-Type": "application/json"},
+        )
+    except ExchangeError as error:
+        if error.answered:
+            raise _refused(f"the responder's answer is no session grant: {error}") from error
+        raise SessionError(Failure.SESSION_UNREACHABLE, f"the responder did not answer ({error})") from error
     except NetError as error:
         raise _unreachable(error) from error
-    if response.status_code != httpx.codes.CREATED:
-        raise SessionError(Failure.SESSION_REFUSED, f"the responder refused the session: {_said(response)}")
-    try:
-        return msgspec.json.decode(response.content, type=SessionGrant)
-    except msgspec.DecodeError as error:
-        raise SessionError(Failure.SESSION_REFUSED, "the responder's answer is no session grant") from error
+    if reply.status != httpx.codes.CREATED:
+        said = reason(reply) or f"HTTP status {reply.status}"
+        raise _refused(f"the responder refused the session: {said}")
+    grant = decoded(reply.body, SessionGrant)
+    if grant is None:
+        raise _refused("the responder's answer is no session grant")
+    return grant
 
 
 def _check(session: Session, request: SessionRequest) -> None:
@@ -140,36 +209,12 @@ def _check(session: Session, request: SessionRequest) -> None:
     keys_fit = all(len(flow.key) == KEY_BYTES for flow in grant.flows)
     ids_fit = len({flow.flow_id for flow in grant.flows}) == len(grant.flows) == len(request.flows)
     if not (keys_fit and ids_fit and ports and all(0 < port <= HIGHEST_PORT for port in ports)):
-        raise SessionError(Failure.SESSION_REFUSED, "the responder's grant does not fit the request")
+        raise _refused("the responder's grant does not fit the request")
+
+
+def _refused(sentence: str) -> SessionError:
+    return SessionError(Failure.SESSION_REFUSED, sentence)
 
 
 def _unreachable(error: NetError) -> SessionError:
     return SessionError(error.failure, f"the responder could not be reached ({error.failure})")
-
-
-def _sound_record(content: bytes) -> SessionRecord | None:
-    try:
-        record = msgspec.json.decode(content, type=SessionRecord)
-    except msgspec.DecodeError:
-        return None
-    return record if all(is_sound(view) for view in record.flows) else None
-
-
-def is_sound(view: FlowView) -> bool:
-    """Say whether a far end's view of a flow can be true: whole columns, numbers in range, each sent once."""
-    columns = (view.received_sequence, view.received_us, view.sent_sequence, view.sent_us)
-    rising = all(earlier < later for earlier, later in pairwise(view.sent_sequence))
-    return (
-        len(columns[0]) == len(columns[1])
-        and len(columns[2]) == len(columns[3])
-        and rising
-        and all(0 <= sequence < LIMIT for column in columns[::2] for sequence in column)
-        and all(-LIMIT < at_us < LIMIT for column in columns[1::2] for at_us in column)
-    )
-
-
-def _said(response: httpx.Response) -> str:
-    try:
-        return str(msgspec.json.decode(response.content)["error"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return f"HTTP status {response.status_code}"

@@ -8,9 +8,11 @@ import msgspec
 
 from callprobe.media.session import WHIP_PATH, FlowView
 from callprobe.net.contract import Net, NetError
+from callprobe.net.exchange import ExchangeError, decoded, exchange
 from callprobe.nettest.call import arrivals_up, quantile_ms, sent_down
 from callprobe.run.assemble import Joined, Packets, Seen, arm_keys
-from callprobe.run.session import Session, is_sound
+from callprobe.run.session import MAX_RECORD_BYTES, TIMEOUT_S, Session
+from callprobe.run.soundness import Due, is_sound_call
 from callresults.failure import Failure
 from callresults.metrics.summary import Arrival, MetricOptions, SentPacket, direction_metrics
 from callresults.nettests.call import CallKeys
@@ -49,6 +51,7 @@ async def run_webrtc(
     from callprobe.rtc.caller import (
         call,
     )  # after ``warm_up``: volunteers who make no such call do not wait for it
+    from callprobe.rtc.opus import packets_in
 
     base = f"{session.url.text}{WHIP_PATH}/{session.grant.session_id}"
     transport = net.http()
@@ -63,10 +66,11 @@ async def run_webrtc(
             start_ns=origin_ns,
             interface=interface,
         )
-        view = await _view(base, transport)
+        due = Due(up=len(result.sent), down=packets_in(duration_s))
+        view = await fetch_view(base, transport, due)
     finally:
         await transport.aclose()
-    due = dict(zip((packet.sequence for packet in result.sent), result.due_ns, strict=False))
+    due_ns = dict(zip((packet.sequence for packet in result.sent), result.due_ns, strict=False))
     return WebrtcOutcome(
         signalling=result.signalling,
         stages=_both_ways(result.stages, view),
@@ -74,11 +78,26 @@ async def run_webrtc(
         received=[Arrival(packet.sequence, packet.at_ns) for packet in result.received],
         sizes_up={packet.sequence: packet.size_bytes for packet in result.sent},
         sizes_down={packet.sequence: packet.size_bytes for packet in result.received},
-        late_ns=[packet.at_ns - due[packet.sequence] for packet in result.sent if packet.sequence in due],
+        late_ns=[
+            packet.at_ns - due_ns[packet.sequence] for packet in result.sent if packet.sequence in due_ns
+        ],
         kernel_timestamps=result.kernel_timestamps,
         local_drops=result.local_drops + result.send_errors,
         view=view,
     )
+
+
+async def fetch_view(base: str, transport: httpx.AsyncBaseTransport, due: Due) -> FlowView | None:
+    """Return the far end's record of the call at ``base``; None when it cannot be had or cannot be true."""
+    client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=TIMEOUT_S)
+    try:
+        reply = await exchange(
+            client, "GET", f"{base}/record", deadline_s=TIMEOUT_S, max_bytes=MAX_RECORD_BYTES
+        )
+    except (ExchangeError, NetError):
+        return None
+    view = decoded(reply.body, FlowView) if reply.status == httpx.codes.OK else None
+    return view if view and is_sound_call(view, due) else None
 
 
 def webrtc_keys(outcome: WebrtcOutcome, joined: Joined, udp_open: Stage | None) -> CallKeys:
@@ -124,18 +143,6 @@ def _local(outcome: WebrtcOutcome) -> LocalConditions:
         send_late_ms_p50=quantile_ms(late_ns, 0.50),
         send_late_ms_p99=quantile_ms(late_ns, 0.99),
     )
-
-
-async def _view(base: str, transport: httpx.AsyncBaseTransport) -> FlowView | None:
-    client = httpx.AsyncClient(transport=transport, trust_env=False)
-    try:
-        response = await client.get(f"{base}/record")
-        if response.status_code != httpx.codes.OK:
-            return None
-        view = msgspec.json.decode(response.content, type=FlowView)
-    except (httpx.HTTPError, NetError, msgspec.DecodeError):
-        return None
-    return view if is_sound(view) else None
 
 
 def _both_ways(stages: tuple[Stage, ...], view: FlowView | None) -> tuple[Stage, ...]:
