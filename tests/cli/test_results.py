@@ -103,6 +103,23 @@ def test_export_replaces_only_when_told(home: Path, tmp_path: Path) -> None:
     assert invoke(export_command, str(tmp_path / "all.csv")).exit_code == 2
 
 
+def test_export_into_a_folder_that_is_not_there_is_one_sentence_and_makes_none(
+    home: Path, tmp_path: Path
+) -> None:
+    ended = invoke(export_command, str(tmp_path / "none" / "ex.jsonl"))
+
+    assert ended.exit_code == 2
+    assert "there is no folder" in ended.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_file_that_is_no_measurement_of_ours_disturbs_nothing(home: Path, tmp_path: Path) -> None:
+    (home / "results" / "foo.json").write_text("hi\n")
+
+    assert len(json.loads(invoke(list_command, "--json").stdout)["measurements"]) == 2
+    assert invoke(export_command, str(tmp_path / "ex.jsonl")).exit_code == 0
+
+
 def test_upload_delivers_what_is_pending_once(home: Path, tmp_path: Path) -> None:
     with collector(tmp_path / "store") as url:
         first = invoke(upload_command, "--collector", url, "--json")

@@ -4,16 +4,18 @@ import asyncio
 import gzip
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from callprobe.submit.bundles import UnreadableFileError
 from callprobe.submit.client import WAITS_S, upload, upload_files
 from callprobe.submit.outbox import Outbox
 from callprobe.submit.report import UploadReport
+from callresults.codec import measurement_id
 from callresults.collector.app import application
 from callresults.store.sqlite import Store
 from helpers.collector_process import collector, run_collector, start
@@ -147,6 +149,68 @@ def test_refusal_is_kept_as_data_and_the_others_are_delivered(store: Store, outb
     assert (5, 1, [bad]) == (report.delivered, report.refused, outbox.pending())
     assert report.problems[0].what == bad
     assert "not a measurement" in report.problems[0].error
+
+
+class Rude(httpx.AsyncBaseTransport):
+    """A collector that answers everything with one thing."""
+
+    def __init__(self, status: int, body: bytes | httpx.AsyncByteStream) -> None:
+        self._status, self._body = status, body
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = httpx.ByteStream(self._body) if isinstance(self._body, bytes) else self._body
+        return httpx.Response(self._status, stream=body, request=request)
+
+
+NO_TEXT = [b'{"measurement_id":"\xff"}', b'{"receipts":["\xff"]}', b'{"error":"\xff"}', b"[" * 100_000]
+
+
+@pytest.mark.parametrize("body", [*NO_TEXT, b" " * (1 << 20)])
+@pytest.mark.parametrize("status", [201, 400])
+def test_answer_that_is_no_text_is_no_receipt_and_no_reason(
+    outbox: Outbox, tmp_path: Path, status: int, body: bytes
+) -> None:
+    unanswered = status == 201 or len(body) == 1 << 20
+    report = send(outbox, Rude(status, body))
+    bundled = send_files([history(tmp_path, 0, 10)], Rude(status, body))
+
+    assert (report.left, report.refused) == ((5, 0) if unanswered else (0, 5))
+    assert (bundled.left, bundled.refused) == ((10, 0) if unanswered else (0, 10))
+    assert len(outbox.pending()) == 5
+
+
+class Dripping(httpx.AsyncByteStream):
+    """A body without an end."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0)
+            yield b""
+
+
+def test_answer_that_never_ends_is_left(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("callprobe.submit.client.TIMEOUT_S", 0.01)
+    monkeypatch.setattr("callprobe.submit.client.SLOWEST_BYTES_PER_S", 1e9)
+    report = send(outbox, Rude(201, Dripping()))
+
+    assert (report.left, len(outbox.pending())) == (5, 5)
+    assert "no whole answer" in report.problems[0].error
+
+
+def test_what_a_collector_says_is_shown_short_and_without_what_steers_a_terminal(
+    outbox: Outbox, tmp_path: Path
+) -> None:
+    said = "\x1b[2J evil\n" + "A" * 3000
+    whole = send(outbox, Rude(400, msgspec.json.encode({"error": said})))
+    path = history(tmp_path, 0, 1)
+    line = {"measurement_id": measurement_id(canonical_call(0)), "status": "refused", "error": said}
+    lines = send_files([path], Rude(200, msgspec.json.encode({"receipts": [line]})))
+
+    assert (whole.refused, lines.refused) == (5, 1)
+    for problem in (*whole.problems, *lines.problems):
+        assert problem.error.isprintable()
+        assert problem.error.startswith("[2J evil A")
+        assert len(problem.error) == 200
 
 
 def history(folder: Path, first: int, last: int) -> Path:

@@ -56,6 +56,15 @@ def test_half_written_file_of_a_killed_process_is_not_listed(tmp_path: Path) -> 
     assert [identifier] == outbox.all()
 
 
+@pytest.mark.parametrize("name", ["foo.json", "A" * 64 + ".json", "0" * 63 + ".json", "0" * 64 + ".txt"])
+def test_what_somebody_else_put_there_is_not_listed(tmp_path: Path, name: str) -> None:
+    outbox = Outbox(tmp_path)
+    identifier = outbox.save(canonical_call(1))
+    (tmp_path / "results" / name).write_bytes(b"hi\n")
+
+    assert outbox.all() == outbox.pending() == [identifier]
+
+
 @pytest.mark.parametrize("text", ["sha256:../../etc/passwd", "", "sha256:ABC", "sha256:" + "0" * 64])
 def test_what_is_not_there_is_one_sentence(tmp_path: Path, text: str) -> None:
     with pytest.raises(UnknownMeasurementError):

@@ -155,6 +155,8 @@ def export_command(file: Path, *, force: bool) -> None:
         raise WrongInputError(f"{file}: the name must end in .jsonl or .jsonl.gz.")
     if file.exists() and not force:
         raise WrongInputError(f"{file}: is there already; --force replaces it.")
+    if not file.parent.is_dir():
+        raise WrongInputError(f"{file}: there is no folder {file.parent} to write it in; make it first.")
     outbox = Outbox(home_folder())
     identifiers = outbox.all()
     data = b"".join(outbox.read(identifier) + b"\n" for identifier in identifiers)

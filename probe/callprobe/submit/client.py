@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from callprobe.net.contract import NetError
+from callprobe.net.exchange import ExchangeError, Reply, decoded, exchange, one_line, reason
 from callprobe.submit.bundles import Bundle, bundles
 from callprobe.submit.outbox import Outbox
 from callprobe.submit.report import Problem, UploadReport
@@ -21,7 +22,6 @@ from callresults.collector.api import (
     IDEMPOTENCY_HEADER,
     MEASUREMENTS_PATH,
     BatchAnswer,
-    ErrorAnswer,
     LineAnswer,
     Receipt,
 )
@@ -33,7 +33,13 @@ _Kind = Literal["delivered", "already_there", "refused", "left"]
 WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each send of one request; after the last the collector counts as away."""
 CONNECTIONS: Final = 3
-TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
+TIMEOUT_S: Final = 30.0
+TIMEOUT: Final = httpx.Timeout(TIMEOUT_S, connect=10.0)
+SLOWEST_BYTES_PER_S: Final = 8_000
+"""An upload gets the time that it takes at this pace, beside ``TIMEOUT_S``, and no more."""
+MAX_ANSWER_BYTES: Final = 256 << 10
+MAX_LINE_ANSWER_BYTES: Final = 1 << 10
+"""More of the answer to a bundle, for each line of it."""
 _WORTH_RETRYING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -52,37 +58,43 @@ class _Sender:
         self._sleep = sleep
         self._away: _Unanswered | None = None
 
-    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> httpx.Response | _Unanswered:
+    async def post(
+        self, path: str, body: bytes, headers: dict[str, str], *, max_bytes: int = MAX_ANSWER_BYTES
+    ) -> Reply | _Unanswered:
         """Send until there is an answer; once the collector is away, everything else is left at once."""
         for wait_s in WAITS_S:
             if self._away:
                 return self._away
             await self._sleep(wait_s)
-            answer = await self._post_once(path, body, headers)
-            if isinstance(answer, httpx.Response):
+            answer = await self._post_once(path, body, headers, max_bytes)
+            if isinstance(answer, Reply):
                 return answer
             unanswered = answer
         self._away = unanswered
         return unanswered
 
     async def _post_once(
-        self, path: str, body: bytes, headers: dict[str, str]
-    ) -> httpx.Response | _Unanswered:
+        self, path: str, body: bytes, headers: dict[str, str], max_bytes: int
+    ) -> Reply | _Unanswered:
         try:
-            answer = await self._client.post(self._base_url + path, content=body, headers=headers)
-        except (httpx.HTTPError, httpx.InvalidURL, NetError) as error:
-            # The type, not the text: a text may hold an address.
-            return _Unanswered(f"The collector did not answer ({type(error).__name__}).")
-        if answer.status_code in _WORTH_RETRYING:
-            return _Unanswered(f"The collector cannot take it now (HTTP {answer.status_code}).")
-        return answer
+            reply = await exchange(
+                self._client,
+                "POST",
+                self._base_url + path,
+                deadline_s=TIMEOUT_S + len(body) / SLOWEST_BYTES_PER_S,
+                max_bytes=max_bytes,
+                content=body,
+                headers=headers,
+            )
+        except (ExchangeError, NetError) as error:
+            return _Unanswered(f"The collector did not answer ({error}).")
+        if reply.status in _WORTH_RETRYING:
+            return _Unanswered(f"The collector cannot take it now (HTTP {reply.status}).")
+        return reply
 
 
-def _said(answer: httpx.Response) -> str:
-    try:
-        return msgspec.json.decode(answer.content, type=ErrorAnswer).error
-    except msgspec.MsgspecError:
-        return f"HTTP {answer.status_code} without a reason."
+def _said(reply: Reply) -> str:
+    return reason(reply) or f"HTTP {reply.status} without a reason."
 
 
 def _count(kind: _Kind, what: str, error: str | None = None, *, count: int = 1) -> UploadReport:
@@ -90,12 +102,9 @@ def _count(kind: _Kind, what: str, error: str | None = None, *, count: int = 1) 
     return UploadReport(**{kind: count}, problems=problems)
 
 
-def _receipt(answer: httpx.Response, identifier: str) -> Receipt | None:
-    try:
-        receipt = msgspec.json.decode(answer.content, type=Receipt)
-    except msgspec.MsgspecError:
-        return None
-    return receipt if receipt.measurement_id == identifier else None
+def _receipt(reply: Reply, identifier: str) -> Receipt | None:
+    receipt = decoded(reply.body, Receipt)
+    return receipt if receipt and receipt.measurement_id == identifier else None
 
 
 async def _deliver(sender: _Sender, outbox: Outbox, identifier: str) -> UploadReport:
@@ -103,20 +112,18 @@ async def _deliver(sender: _Sender, outbox: Outbox, identifier: str) -> UploadRe
     answer = await sender.post(MEASUREMENTS_PATH, outbox.read(identifier), headers)
     if isinstance(answer, _Unanswered):
         return _count("left", identifier, answer.error)
-    if answer.is_client_error:
+    if httpx.codes.is_client_error(answer.status):
         return _count("refused", identifier, _said(answer))
     receipt = _receipt(answer, identifier)
     if receipt is None:
-        return _count(
-            "left", identifier, f"HTTP {answer.status_code} without a receipt: is that a collector?"
-        )
+        return _count("left", identifier, f"HTTP {answer.status} without a receipt: is that a collector?")
     outbox.mark_delivered(identifier, msgspec.json.encode(receipt))
     return _count("delivered" if receipt.status == "stored" else "already_there", identifier)
 
 
 def _line_report(line: LineAnswer, place: str) -> UploadReport:
     if line.status == "refused":
-        return _count("refused", place, line.error or "No reason given.")
+        return _count("refused", place, one_line(line.error or "") or "No reason given.")
     return _count("delivered" if line.status == "stored" else "already_there", place)
 
 
@@ -131,26 +138,30 @@ def _whole(bundle: Bundle, kind: _Kind, error: str) -> UploadReport:
     return _count(kind, f"{bundle.places[0]} to {bundle.places[-1]}", error, count=len(bundle.ids))
 
 
-def _answers(answer: httpx.Response, bundle: Bundle) -> Sequence[LineAnswer] | None:
-    try:
-        receipts = msgspec.json.decode(answer.content, type=BatchAnswer).receipts
-    except msgspec.MsgspecError:
+def _answers(reply: Reply, bundle: Bundle) -> Sequence[LineAnswer] | None:
+    batch = decoded(reply.body, BatchAnswer)
+    if batch is None or bundle.ids != [receipt.measurement_id for receipt in batch.receipts]:
         return None
-    return receipts if bundle.ids == [receipt.measurement_id for receipt in receipts] else None
+    return batch.receipts
 
 
 async def _deliver_bundle(sender: _Sender, bundle: Bundle) -> UploadReport:
-    answer = await sender.post(BATCH_PATH, bundle.body, {"Content-Type": "application/x-ndjson"})
+    answer = await sender.post(
+        BATCH_PATH,
+        bundle.body,
+        {"Content-Type": "application/x-ndjson"},
+        max_bytes=MAX_ANSWER_BYTES + MAX_LINE_ANSWER_BYTES * len(bundle.ids),
+    )
     if isinstance(answer, _Unanswered):
         return _whole(bundle, "left", answer.error)
-    if answer.is_client_error:
+    if httpx.codes.is_client_error(answer.status):
         return _whole(bundle, "refused", _said(answer))
     answers = _answers(answer, bundle)
     if answers is None:
         return _whole(
             bundle,
             "left",
-            f"HTTP {answer.status_code} without receipts for these lines: is that a collector?",
+            f"HTTP {answer.status} without receipts for these lines: is that a collector?",
         )
     return _batch_report(bundle, answers)
 

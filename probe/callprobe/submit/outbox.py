@@ -9,10 +9,11 @@ import re
 from pathlib import Path
 from typing import Final
 
-from callprobe.submit.files import TEMPORARY_PREFIX, write_durably
+from callprobe.submit.files import write_durably
 from callresults.codec import ID_PREFIX, measurement_id
 
 _ID: Final = re.compile(rf"{ID_PREFIX}[0-9a-f]{{64}}")
+_SUFFIX: Final = ".json"
 
 
 class UnknownMeasurementError(LookupError):
@@ -38,10 +39,13 @@ class Outbox:
         return identifier
 
     def all(self) -> list[str]:
-        """Return the ids of all saved measurements, in the order in which they were saved."""
+        """Return the ids of all saved measurements, in the order in which they were saved.
+
+        What somebody else put into the folder is none.
+        """
         if not self._results.is_dir():
             return []
-        files = [path for path in self._results.glob("*.json") if not path.name.startswith(TEMPORARY_PREFIX)]
+        files = [path for path in self._results.glob(f"*{_SUFFIX}") if _ID.fullmatch(ID_PREFIX + path.stem)]
         files.sort(key=lambda path: (path.stat().st_mtime_ns, path.name))
         return [ID_PREFIX + path.stem for path in files]
 
@@ -95,4 +99,4 @@ class Outbox:
 def _file_name(identifier: str) -> str:
     if not _ID.fullmatch(identifier):
         raise UnknownMeasurementError(f"{identifier!r} is no measurement id (sha256: and 64 hex digits).")
-    return identifier.removeprefix(ID_PREFIX) + ".json"
+    return identifier.removeprefix(ID_PREFIX) + _SUFFIX
