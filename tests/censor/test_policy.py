@@ -1,10 +1,13 @@
 """Policies: what is read, and how what is wrong is named."""
 
+import re
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from callprobe.censor.policy import Drop, Gilbert, PolicyError, load_policy, parse_policy
+from callprobe.censor.effects import make_act
+from callprobe.censor.policy import Delay, Drop, Gilbert, PolicyError, load_policy, parse_policy
 from helpers.policies import policy, policy_text, rule
 from helpers.repository import ROOT
 
@@ -93,3 +96,56 @@ def test_gilbert_by_figures_and_by_probabilities_agree() -> None:
     by_figures = Gilbert(loss_ratio=by_chain.bad_share, burst_packets=4.0)
 
     assert by_figures.bad_share == pytest.approx(0.02 / 0.27)
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "-1.0", "1e300"])
+@pytest.mark.parametrize(
+    ("effect", "key"),
+    [
+        ('kind = "delay"\ndelay_ms = {}', "delay_ms"),
+        ('kind = "delay"\ndelay_ms = 1.0\njitter_ms = {}', "jitter_ms"),
+        ('kind = "duplicate"\nratio = 0.5\ngap_ms = {}', "gap_ms"),
+        ('kind = "kill"\nduration_s = {}', "duration_s"),
+        ('kind = "drop"\nratio = {}', "ratio"),
+        ('kind = "rate"\nkbit_s = {}', "kbit_s"),
+        ('kind = "gilbert"\nloss_ratio = 0.1\nburst_ms = {}', "burst_ms"),
+        ('kind = "gilbert"\nloss_ratio = 0.1\nburst_packets = {}', "burst_packets"),
+        ('kind = "gilbert"\nloss_ratio = {}\nburst_ms = 100.0', "loss_ratio"),
+        ('kind = "gilbert"\np = {}\nr = 0.5', ".p:"),
+    ],
+)
+def test_no_figure_is_boundless(effect: str, key: str, value: str) -> None:
+    """What no clock can count, or is no number, is refused before a packet meets it."""
+    with pytest.raises(PolicyError, match=re.escape(key)):
+        policy(rule("a", effect.format(value)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("at_s = 0.0", "at_s = nan", "phases[0].at_s"),
+        ("at_s = 0.0", "at_s = 1e8", "phases[0].at_s"),
+        ("probability = 1.0", "probability = nan", "rules[0].probability"),
+        ("seed = 1", f"seed = 0x{'f' * 5000}", "seed"),
+    ],
+)
+def test_no_other_figure_is_boundless_either(old: str, new: str, key: str) -> None:
+    """Times, shares and the seed."""
+    with pytest.raises(PolicyError, match=re.escape(key)):
+        parse_policy(policy_text(rule("a", DROP)).replace(old, new), "x.toml")
+
+
+def test_a_share_of_loss_at_its_limit_is_a_sentence() -> None:
+    """Where rounding leaves no good state, there is nothing to divide by."""
+    effect = 'kind = "gilbert"\nloss_ratio = 0.29999999999999993\ng0 = 0.1\nh = 0.3\nburst_packets = 2.0'
+    with pytest.raises(PolicyError, match=r"rules\[0\]\.effect"):
+        policy(rule("a", effect))
+
+
+@pytest.mark.parametrize("effect", ["delay_ms = 600000.0\njitter_ms = 600000.0", "delay_ms = 0.0"])
+def test_the_bounds_themselves_are_taken_and_can_be_counted(effect: str) -> None:
+    """The longest delay of a policy is a whole number of nanoseconds to the relay."""
+    delay = policy(rule("a", f'kind = "delay"\n{effect}')).phases[0].rules[0].effect
+
+    assert isinstance(delay, Delay)
+    assert 0 <= make_act(delay, Random(1))(0, 100) <= 1_200_000_000_000

@@ -19,6 +19,7 @@ WHOLE = (default_root() / "incidents" / "2025-08-russia.toml").read_text()
 def history(tmp_path: Path) -> Path:
     """One day of two services, with one volunteer on each network."""
     text = re.sub(r"(?m)^last_day = .*", "last_day = 2025-08-01", WHOLE)
+    text = re.sub(r"(?m)^restriction_start = .*", "restriction_start = 2025-08-01", text)
     text = re.sub(r"(?m)^active_share = .*", "active_share = 1.0", text)
     text = re.sub(r"volunteers = \d+", "volunteers = 1", text)
     text = re.sub(
@@ -57,10 +58,10 @@ def test_history_and_truth_are_written(history: Path, tmp_path: Path) -> None:
 def test_policies_can_be_switched_off_and_the_start_be_moved(history: Path, tmp_path: Path) -> None:
     """The two keys of a history, on the command line."""
     off = json.loads(incident(history, tmp_path / "off", "--no-policies", "--json").stdout)
-    later = json.loads(incident(history, tmp_path / "later", "--start", "2025-08-14", "--json").stdout)
+    later = json.loads(incident(history, tmp_path / "later", "--start", "2025-08-02", "--json").stdout)
 
     assert (off["policies"], off["restriction_start"]) == (False, None)
-    assert (later["policies"], later["restriction_start"]) == (True, "2025-08-14")
+    assert (later["policies"], later["restriction_start"]) == (True, "2025-08-02")
 
 
 def test_people_get_one_line(history: Path, tmp_path: Path) -> None:
@@ -100,3 +101,13 @@ def test_a_folder_that_cannot_be_made_is_named(history: Path, tmp_path: Path) ->
 
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert f"{tmp_path / 'out'}: cannot be written" in ended.stderr
+
+
+@pytest.mark.parametrize("start", ["2030-01-01", "2025-08-03", "2025-07-31", "9999-12-31"])
+def test_a_start_outside_the_days_is_refused(history: Path, tmp_path: Path, start: str) -> None:
+    """It would be a history without a restriction, under the name of one with it."""
+    ended = incident(history, tmp_path / "out", "--start", start)
+
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert f"--start: {start} is outside the history's days, 2025-08-01 to 2025-08-01" in ended.stderr
+    assert not (tmp_path / "out").exists()

@@ -41,7 +41,7 @@ port = 8443
 ca_file = "ca.pem"
 """
 ARMS = 'wanted: a list of "shaped", "webrtc", "control", "aa"'
-SECONDS = "wanted: seconds, more than 0 and at most 600"
+SECONDS = "wanted: seconds, 0.5 to 600"
 PORT = "wanted: a whole number from 1 to 65535"
 TARGET_KEYS = (
     "allowed: id, protocol, host, port, path, server_name, expected_status, source, source_date, "
@@ -166,7 +166,7 @@ def test_same_target_twice_is_refused(tmp_path: Path) -> None:
 
 def test_no_toml_and_no_file_get_one_sentence(tmp_path: Path) -> None:
     """Neither a torn file nor a missing one ends in a traceback."""
-    assert complaint(tmp_path, "schema =").startswith("mine.toml: not TOML: ")
+    assert complaint(tmp_path, "schema =").startswith("mine.toml: is not TOML: ")
     with pytest.raises(ScenarioError, match=r"absent\.toml: cannot be read: No such file or directory"):
         load_scenario(tmp_path / "absent.toml")
 

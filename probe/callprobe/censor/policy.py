@@ -7,7 +7,6 @@ a policy sees what is known and what was invented for the test.
 
 import ipaddress
 import re
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
@@ -16,12 +15,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from callprobe.censor.classes import CLASSES
+from callprobe.scenario.toml import TomlError, parse_toml, read_bytes
 
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
-Positive = Annotated[float, Meta(gt=0.0)]
-NonNegative = Annotated[float, Meta(ge=0.0)]
+Seconds = Annotated[float, Meta(ge=0.0, le=1e7)]
+"""Up to four months; every figure has an upper bound, so that no arithmetic on it can overflow."""
+Millis = Annotated[float, Meta(ge=0.0, le=600_000.0)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
-Count = Annotated[int, Meta(ge=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Name = Annotated[str, Meta(min_length=1)]
 Direction = Literal["up", "down", "both"]
 """``up`` leaves the client; a flow belongs to the end that sent its first packet, the client."""
@@ -58,7 +59,7 @@ class Kill(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
 
     direction: Direction = "both"
     """The direction that dies, whichever direction the matching packet had."""
-    duration_s: Positive = RESIDUAL_S
+    duration_s: Annotated[float, Meta(gt=0.0, le=1e7)] = RESIDUAL_S
 
 
 class Drop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="drop"):
@@ -77,9 +78,9 @@ class Gilbert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
     loss_ratio: Annotated[float, Meta(gt=0.0, lt=1.0)] | None = None
     """Share of packets lost in the long run."""
-    burst_packets: Annotated[float, Meta(ge=1.0)] | None = None
+    burst_packets: Annotated[float, Meta(ge=1.0, le=1e7)] | None = None
     """Mean number of packets spent in the bad state."""
-    burst_ms: Positive | None = None
+    burst_ms: Annotated[float, Meta(ge=0.001, le=600_000.0)] | None = None
     """Mean stay in the bad state, ms."""
     p: Annotated[float, Meta(gt=0.0, le=1.0)] | None = None
     """Probability per packet of turning from good to bad."""
@@ -99,6 +100,8 @@ class Gilbert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
             raise ValueError("give loss_ratio with one of burst_packets and burst_ms, or p with r")
         if self.loss_ratio is not None and not self.g0 < self.loss_ratio < self.h:
             raise ValueError("loss_ratio must lie between g0 and h")
+        if self.loss_ratio is not None and not 0.0 < self.bad_share < 1.0:
+            raise ValueError("loss_ratio lies too close to g0 or h")
         if self.burst_packets is not None and self.bad_share / (1 - self.bad_share) > self.burst_packets:
             raise ValueError("so high a loss_ratio needs longer bursts: raise burst_packets")
 
@@ -115,8 +118,8 @@ class Gilbert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 class Delay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="delay"):
     """Hold each packet for ``delay_ms``, plus or minus up to ``jitter_ms`` (uniform), never below zero."""
 
-    delay_ms: NonNegative
-    jitter_ms: NonNegative = 0.0
+    delay_ms: Millis
+    jitter_ms: Millis = 0.0
     keep_order: bool = False
     """Release no packet before an earlier one of the same flow and direction."""
 
@@ -127,14 +130,14 @@ class Duplicate(
     """Release a second copy of a share of the packets."""
 
     ratio: Ratio
-    gap_ms: NonNegative = 0.0
+    gap_ms: Millis = 0.0
     """The second copy follows so long after the first, ms."""
 
 
 class Rate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="rate"):
     """Police each direction of a flow with a token bucket: what finds it empty is dropped."""
 
-    kbit_s: Positive
+    kbit_s: Annotated[float, Meta(gt=0.0, le=1e7)]
     """Of IP packets, headers included."""
     burst_bytes: Count = 8192
     """Size of the bucket, full at the start."""
@@ -162,7 +165,7 @@ class Rule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rules in force from ``at_s`` until the next phase."""
 
-    at_s: NonNegative
+    at_s: Seconds
     """Seconds from the start of the run."""
     rules: tuple[Rule, ...] = ()
 
@@ -172,7 +175,7 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     schema: Literal[1]
     name: Name
-    seed: int
+    seed: Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
     """Every random choice follows from it."""
     phases: Annotated[tuple[Phase, ...], Meta(min_length=1)]
 
@@ -180,21 +183,23 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def load_policy(path: Path) -> Policy:
     """Return the policy in a TOML file. Raises PolicyError, also for a file that cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PolicyError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path}: is not UTF-8 text") from error
-    return parse_policy(text, str(path))
+        return _parsed(read_bytes(path), str(path))
+    except TomlError as error:
+        raise PolicyError(str(error)) from error
 
 
 def parse_policy(text: str, name: str) -> Policy:
     """Return the policy in a TOML text; ``name`` stands for the file in messages. Raises PolicyError."""
     try:
-        policy = msgspec.convert(tomllib.loads(text), Policy)
+        return _parsed(text.encode(), name)
+    except TomlError as error:
+        raise PolicyError(str(error)) from error
+
+
+def _parsed(data: bytes, name: str) -> Policy:
+    try:
+        policy = msgspec.convert(parse_toml(data, name), Policy)
         _check(policy)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"{name}: is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise PolicyError(f"{name}: {_sentence(str(error))}") from error
     except _MisfitError as error:

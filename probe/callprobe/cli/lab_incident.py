@@ -1,7 +1,7 @@
 """``callprobe lab incident``: play an emulated history in virtual time."""
 
 import os
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -10,7 +10,7 @@ import msgspec
 from callprobe.censor.policy import PolicyError
 from callprobe.cli.errors import WrongInputError
 from callprobe.cli.interrupt import ends_as_by_ctrl_c
-from callprobe.lab.history import HistoryError, load_history
+from callprobe.lab.history import History, HistoryError, load_history
 from callprobe.lab.incident import play
 from callprobe.scenario.catalogue import default_root
 from callprobe.scenario.load import ScenarioError
@@ -40,12 +40,10 @@ def incident_command(
     """
     try:
         history = load_history(file)
-        changes: dict[str, object] = {}
         if no_policies:
-            changes["policies"] = False
+            history = msgspec.structs.replace(history, policies=False)
         if start is not None:
-            changes["restriction_start"] = start.date()
-        history = msgspec.structs.replace(history, **changes)
+            history = _moved(history, start.date())
         with ends_as_by_ctrl_c():
             truth = play(history, default_root(), out, seed=seed, workers=workers)
     except (HistoryError, PolicyError, ScenarioError) as error:
@@ -59,3 +57,12 @@ def incident_command(
         f"{truth['runs']} runs of {truth['volunteers']} volunteers, {truth['measurements']} measurements, "
         f"{truth['packets']} packets; truth in {out / 'truth.json'}"
     )
+
+
+def _moved(history: History, start: date) -> History:
+    if not history.may_start(start):
+        raise WrongInputError(
+            f"--start: {start} is outside the history's days, {history.first_day} to {history.last_day}; "
+            "give one of these, or the day after them for never"
+        )
+    return msgspec.structs.replace(history, restriction_start=start)

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from callprobe.scenario.model import CallScenario, Endpoint, Scenario, ServiceScenario, Target
+from callprobe.scenario.toml import TomlError, parse_toml, read_bytes
 
 SCHEMA: Final = 1
 
@@ -23,8 +23,8 @@ _ALLOWED: Final = {
     "medium": 'allowed: "voice", "video", and for a service "messaging"',
     "arms": 'wanted: a list of "shaped", "webrtc", "control", "aa"',
     "arm": 'allowed: "service", "domestic", "neutral"',
-    "media_duration_s": "wanted: seconds, more than 0 and at most 600",
-    "max_bytes": "wanted: a whole number of bytes above 0",
+    "media_duration_s": "wanted: seconds, 0.5 to 600",
+    "max_bytes": "wanted: a whole number of bytes, 1 to 1000000000",
     "default": "allowed: true, false",
     "targets": "wanted: at least one table [[targets]], or [targets.ID] in an endpoints file",
     "id": "wanted: a name of small letters, digits and hyphens",
@@ -57,8 +57,7 @@ def load_scenario(path: Path, scenario_id: str | None = None) -> Scenario:
     Raises:
         ScenarioError: the file cannot be read or says something that is not allowed.
     """
-    data = _read(path)
-    raw = _toml(data, path)
+    data, raw = _read(path)
     _check_head(raw, path)
     named = raw | {"id": scenario_id or path.stem, "digest": hashlib.sha256(data).hexdigest()}
     scenario = _convert(named, path)
@@ -75,7 +74,7 @@ def load_endpoints(path: Path) -> dict[str, Endpoint]:
         ScenarioError: the file cannot be read or says something that is not allowed.
     """
     try:
-        endpoints = msgspec.convert(_toml(_read(path), path), type=_Endpoints).targets
+        endpoints = msgspec.convert(_read(path)[1], type=_Endpoints).targets
     except msgspec.ValidationError as error:
         raise ScenarioError(_sentence(path, error, Endpoint)) from error
     return {target: _anchored(endpoint, path.parent) for target, endpoint in endpoints.items()}
@@ -102,18 +101,13 @@ def with_endpoints(scenario: Scenario, endpoints: Mapping[str, Endpoint]) -> Sce
     return msgspec.structs.replace(scenario, targets=targets)
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """Return the file's bytes, and what they say."""
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _toml(data: bytes, path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ScenarioError(f"{path}: not TOML: {error}") from error
+        data = read_bytes(path)
+        return data, parse_toml(data, str(path))
+    except TomlError as error:
+        raise ScenarioError(str(error)) from error
 
 
 def _check_head(raw: dict[str, Any], path: Path) -> None:

@@ -11,8 +11,8 @@ ServiceArm = Literal["service", "domestic", "neutral"]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
-Seconds = Annotated[float, msgspec.Meta(gt=0, le=600)]
-Bytes = Annotated[int, msgspec.Meta(gt=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0.5, le=600)]
+Bytes = Annotated[int, msgspec.Meta(gt=0, le=1_000_000_000)]
 Status = Annotated[int, msgspec.Meta(ge=100, le=599)]
 
 
