@@ -77,3 +77,33 @@ def test_broken_file_gets_one_sentence_and_exit_2(tmp_path: Path, arguments: tup
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == f'Error: {file}: kind: is \'neither\'; allowed: "call", "service"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "part"),
+    [
+        ('dialect = "telegram-v2"', 'dialect = "pigeon"', "dialect: 'pigeon' is no look"),
+        ('dialect = "telegram-v2"', 'dialect = "open"', "dialect: 'open' is no look"),
+        ('dialect = "telegram-v2"', 'dialect = "webrtc-aiortc"', "arms: 'shaped' cannot have the dialect"),
+        ('arms = ["shaped"', 'arms = ["webrtc"', "arms: 'webrtc' cannot have the dialect 'telegram-v2'"),
+        ("media_duration_s = 8.0", "media_duration_s = 0.4", "media_duration_s: Expected `float` >= 0.5"),
+        ("media_duration_s = 8.0", "media_duration_s = nan", "media_duration_s: "),
+        ("media_duration_s = 8.0", "media_duration_s = inf", "media_duration_s: "),
+        ("max_bytes = 250_000", "max_bytes = 1000", "8 s of media would send"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_check_refuses_what_cannot_be_run(
+    tmp_path: Path, as_json: tuple[str, ...], old: str, new: str, part: str
+) -> None:
+    """A file that passes can be run: its look exists, its arms have it, its cost is within its bound."""
+    text = (Catalogue().root / "calls" / "telegram-voice.toml").read_text()
+    assert old in text
+    file = tmp_path / "mine.toml"
+    file.write_text(text.replace(old, new))
+
+    result = run("check", str(file), *as_json)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"Error: {file}: {part}")
+    assert result.stderr.count("\n") == 1

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from callprobe.cli.errors import WrongInputError
-from callprobe.dialect.registry import UnknownDialectError, find
+from callprobe.cli.plan import check_playable
 from callprobe.run.session import ResponderUrl, parse_url
 from callprobe.scenario.catalogue import Catalogue
 from callprobe.scenario.load import ScenarioError, load_endpoints, with_endpoints
@@ -41,6 +41,8 @@ def checked_order(
 ) -> Order:
     """Return the order. Raises WrongInputError with the first thing in it that cannot be."""
     scenarios, ca_files = _scenarios(names, endpoints, any_responder=bool(responders))
+    for scenario in scenarios:
+        check_playable(scenario, scenario.id, media_duration_s)
     return Order(
         scenarios=scenarios,
         responders=_responders(responders, scenarios),
@@ -88,7 +90,6 @@ def _scenarios(
         found = [
             catalogue.find(name) for name in names or _default_names(catalogue, any_responder=any_responder)
         ]
-        _check_dialects(found)
         if endpoints is None:
             return _ordered(found), ()
         replaced = load_endpoints(endpoints)
@@ -100,15 +101,6 @@ def _scenarios(
         raise WrongInputError(
             f"SCENARIO: {error.strerror}: give an id of callprobe scenarios list"
         ) from error
-
-
-def _check_dialects(scenarios: Sequence[Scenario]) -> None:
-    for item in scenarios:
-        if isinstance(item, CallScenario):
-            try:
-                find(item.dialect)
-            except UnknownDialectError as error:
-                raise WrongInputError(f"{item.id}: dialect: {error}") from error
 
 
 def _default_names(catalogue: Catalogue, *, any_responder: bool) -> list[str]:
@@ -139,7 +131,7 @@ def _responder(text: str) -> ResponderUrl:
     try:
         url = parse_url(text)
     except ValueError as error:
-        sentence = str(error) if text in str(error) else f"{text!r}: {error}"
+        sentence = str(error) if repr(text) in str(error) else f"{text!r}: {error}"
         raise WrongInputError(f"--responder: {sentence}") from error
     if url.text.startswith("http:") and not is_loopback_url(url.text):
         raise WrongInputError(f"--responder: {url.text} is plain HTTP; only loopback may be, use https://")

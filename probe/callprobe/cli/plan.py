@@ -1,22 +1,30 @@
-"""What a run would send where: the text of ``callprobe run --dry-run``."""
+"""What a run would send where, and whether it may: the text of ``callprobe run --dry-run``, and bounds."""
 
 from collections.abc import Sequence
+from math import ceil
+from statistics import fmean, pstdev
 from typing import Final
 
 import msgspec
 
-from callprobe.dialect.registry import find
-from callprobe.media.session import down_seed
+from callprobe.cli.errors import WrongInputError
+from callprobe.dialect.registry import LOOKS, find
 from callprobe.run.session import ResponderUrl
 from callprobe.scenario.model import CallScenario, Scenario, ServiceScenario
 
 IP_UDP_BYTES: Final = 28
 SETUP_BYTES: Final = 4_000
 """Set-up, keepalives and signalling of one arm, rounded up."""
-WEBRTC_BYTES_PER_S: Final = 2 * 50 * 170
+WEBRTC_LOOK: Final = "webrtc-aiortc"
+"""What aiortc sends; the look of the ``webrtc`` arm and of its controls, and of nothing else."""
+WEBRTC_PACKETS_PER_S: Final = 2 * 50
+WEBRTC_PACKET_BYTES: Final = 280
+"""Opus at aiortc's 96 kbit/s is 240 bytes in 20 ms; with RTP header, its extensions and the SRTP tag."""
 TLS_BYTES: Final = 12_000
 OVERHEAD_S: Final = 3.0
-SEED: Final = 1
+SEEDS: Final = range(32)
+DEVIATIONS: Final = 4
+"""A run draws its schedules; it is planned with the mean of so many, and so many standard deviations more."""
 
 
 class PlannedScenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,17 +90,59 @@ def _cost(
         where = tuple(f"{target.host}:{target.port} ({target.protocol})" for target in scenario.targets)
         return where, TLS_BYTES * len(scenario.targets), 0.5 * len(scenario.targets)
     lasts = duration_s or scenario.media_duration_s
-    size = sum(_arm_bytes(scenario, arm, lasts) for arm in scenario.arms)
+    payload, packets = _media(scenario, lasts)
     where = tuple(f"{url.host}:{url.port} (signalling TCP, media UDP)" for url in responders)
-    return where, size, lasts + OVERHEAD_S
+    return where, payload + packets * IP_UDP_BYTES, lasts + OVERHEAD_S
 
 
-def _arm_bytes(scenario: CallScenario, arm: str, duration_s: float) -> int:
-    if arm == "webrtc":
-        return int(WEBRTC_BYTES_PER_S * duration_s)
-    dialect = find(scenario.dialect)
-    both = (
-        *dialect.schedule(scenario.medium, duration_s, SEED),
-        *dialect.schedule(scenario.medium, duration_s, down_seed(SEED)),
+def check_playable(scenario: Scenario, named: str, duration_s: float | None = None) -> None:
+    """Refuse a call that cannot be run as its file says, or costs more than it promises.
+
+    ``named`` is how the person named the scenario; ``duration_s`` replaces its own. Raises WrongInputError.
+    """
+    if isinstance(scenario, ServiceScenario):
+        return
+    if scenario.dialect not in LOOKS:
+        raise WrongInputError(
+            f"{named}: dialect: {scenario.dialect!r} is no look of an application; "
+            f"allowed are {', '.join(LOOKS)}"
+        )
+    wrong_arm = "shaped" if scenario.dialect == WEBRTC_LOOK else "webrtc"
+    if wrong_arm in scenario.arms:
+        raise WrongInputError(
+            f"{named}: arms: {wrong_arm!r} cannot have the dialect {scenario.dialect!r}; "
+            f"{WEBRTC_LOOK!r} is for the arm 'webrtc', the other dialects are for 'shaped'"
+        )
+    if "webrtc" in scenario.arms and scenario.medium != "voice":
+        raise WrongInputError(
+            f"{named}: medium: the arm 'webrtc' is a voice call; allowed is \"voice\", or other arms"
+        )
+    _check_bound(scenario, named, duration_s or scenario.media_duration_s)
+
+
+def _check_bound(scenario: CallScenario, named: str, duration_s: float) -> None:
+    planned, _ = _media(scenario, duration_s)
+    if planned > scenario.max_bytes:
+        raise WrongInputError(
+            f"{named}: {duration_s:g} s of media would send {planned} bytes, over its max_bytes of "
+            f"{scenario.max_bytes}; choose a shorter --media-duration-s, "
+            "or raise max_bytes in a file of your own"
+        )
+
+
+def _media(scenario: CallScenario, duration_s: float) -> tuple[int, int]:
+    """Return UDP payload bytes and packets of one run: all arms, both directions, an upper bound."""
+    schedules = [find(scenario.dialect).schedule(scenario.medium, duration_s, seed) for seed in SEEDS]
+    sizes, counts = (
+        [sum(slot.size for slot in drawn) for drawn in schedules],
+        [len(drawn) for drawn in schedules],
     )
-    return SETUP_BYTES + sum(slot.size + IP_UDP_BYTES for slot in both)
+    own = 2 * _upper(sizes) + SETUP_BYTES, 2 * _upper(counts)
+    packets = int(WEBRTC_PACKETS_PER_S * duration_s)
+    webrtc = packets * WEBRTC_PACKET_BYTES + SETUP_BYTES, packets
+    arms = [webrtc if arm == "webrtc" else own for arm in scenario.arms]
+    return sum(payload for payload, _ in arms), sum(count for _, count in arms)
+
+
+def _upper(figures: Sequence[int]) -> int:
+    return ceil(fmean(figures) + DEVIATIONS * pstdev(figures))

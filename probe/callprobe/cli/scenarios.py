@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from callprobe.cli.errors import WrongInputError
+from callprobe.cli.plan import check_playable
 from callprobe.scenario.catalogue import Catalogue
 from callprobe.scenario.load import ScenarioError
 from callprobe.scenario.model import CallScenario, Scenario, Target
@@ -53,10 +54,12 @@ def show_scenario(scenario_id: str, *, as_json: bool) -> None:
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @_as_json
 def check_scenarios(file: Path | None, *, as_json: bool) -> None:
-    """Check FILE, or the whole catalogue; a fault is one sentence with file, key and reason."""
+    """Check FILE, or the whole catalogue, and that it could be run; a fault is one sentence."""
     catalogue = Catalogue()
     names = catalogue.ids() if file is None else (str(file),)
     checked = [_read(catalogue.find, name) for name in names]
+    for scenario, name in zip(checked, names, strict=True):
+        check_playable(scenario, name)
     if as_json:
         _print_json([_outline(scenario) for scenario in checked])
         return
