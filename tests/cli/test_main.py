@@ -28,13 +28,36 @@ def test_help_names_the_commands_in_their_order() -> None:
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("arguments", [["nothing"], ["lab", "nothing"], ["run", "--nothing"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing"],
+        ["--nothing"],
+        ["lab", "nothing"],
+        ["lab", "--nothing"],
+        ["scenarios", "nothing"],
+        ["run", "--nothing"],
+        ["run", "--seed", "nothing"],
+        ["run", "--access-type", "nothing"],
+        ["lab", "relay", "--listen", "nothing"],
+        ["lab", "incident", "nothing", "--out", "nothing"],
+    ],
+)
 def test_the_unknown_is_wrong_usage(arguments: list[str]) -> None:
-    """Exit 2, and the word that was not understood."""
-    ended = CliRunner().invoke(main, arguments)
+    """Exit 2, and one sentence: what was not understood, and which help says more."""
+    ended = CliRunner().invoke(main, arguments, prog_name="callprobe")
 
     assert (ended.exit_code, ended.stdout) == (2, "")
-    assert "nothing" in ended.stderr
+    assert ended.stderr.startswith("Error: ")
+    assert ended.stderr.endswith(" --help says what is allowed\n")
+    assert ended.stderr.count("\n") == 1
+    assert "nothing" in ended.stderr or "Missing option '--seed'" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["lab"], ["scenarios"]])
+def test_a_group_alone_shows_its_commands(arguments: list[str]) -> None:
+    """Nobody who asks for nothing is told off: the help, as click does it."""
+    assert "Commands:" in CliRunner().invoke(main, arguments).output
 
 
 def test_ctrl_c_where_there_is_nothing_to_save_ends_quietly() -> None:

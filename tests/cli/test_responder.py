@@ -36,7 +36,11 @@ NETWORK = '[[networks]]\nprefix = "{}"\nasn = "AS64500"\ncountry = "RU"\n'
         ("192.0.2.1:0", "", ["--listen", "192.0.2.1 is not loopback", "tls_cert"]),
         ("192.0.2.1:0", 'tls_cert = "a"\ntls_key = "b"', ["--listen", "CALLPROBE_ONLY_LOCAL"]),
         ("127.0.0.1:0", 'tls_cert = "a"', ["tls_key is missing"]),
-        ("127.0.0.1:0", 'tls_cert = "a"\ntls_key = "b"', ["cannot use the certificate"]),
+        ("127.0.0.1:0", 'tls_cert = "a"\ntls_key = "b"', ["--config: tls_cert: a: cannot be read: No such"]),
+        ("127.0.0.1:0", 'tls_cert = "{file}"\ntls_key = "b"', ["--config: tls_key: b: cannot be read"]),
+        ("127.0.0.1:0", 'tls_cert = "{file}"\ntls_key = "."', ["tls_key: .: cannot be read: Is a directory"]),
+        ("127.0.0.1:0", 'tls_cert = "{file}"\ntls_key = "{file}"', ["tls_cert, tls_key: {file}", "(PEM)"]),
+        ("127.0.0.1:0", 'tls_cert = "\\u0000"\ntls_key = "b"', ["tls_cert: '\\x00': cannot be read"]),
         ("127.0.0.1:0", "ports = 0", ["{file}", "ports", ">= 1"]),
         ("127.0.0.1:0", 'network = "mine"', ["{file}", "network"]),
         ("127.0.0.1:0", "sessions = 3", ["{file}", "sessions"]),
@@ -52,7 +56,7 @@ def test_what_cannot_be_is_one_sentence(
     """Exit 2, and stdout stays empty: nobody may take it for ready."""
     file = tmp_path / "responder.toml"
     if config is not None:
-        file.write_text(config)
+        file.write_text(config.replace("{file}", str(file)))
 
     ended = CliRunner().invoke(responder_command, ["serve", "--listen", listen, "--config", str(file)])
 

@@ -1,12 +1,14 @@
 """``callprobe``: the command group. A command is imported when it is called, so that each starts quickly."""
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import click
 
 from callprobe import __version__
-from callprobe.cli.errors import INTERRUPTED
+from callprobe.cli.errors import INTERRUPTED, one_sentence
 
 COMMANDS: Final = {
     "onboard": "callprobe.cli.onboard:onboard_command",
@@ -20,6 +22,16 @@ COMMANDS: Final = {
     "responder": "callprobe.cli.responder:responder_command",
     "lab": "callprobe.cli.lab:lab_command",
 }
+
+
+@contextmanager
+def _usage_in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        raise one_sentence(error) from error
 
 
 class LazyGroup(click.Group):
@@ -46,10 +58,18 @@ class LazyGroup(click.Group):
             raise TypeError(f"{self._lazy[cmd_name]} is no command")
         return command
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the group's own options; what is wrong with them is one sentence."""
+        with _usage_in_one_sentence():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; Ctrl-C where a command has nothing to save ends quietly."""
+        """Run the command; Ctrl-C where it has nothing to save ends quietly, wrong usage in one sentence."""
         try:
-            return super().invoke(ctx)
+            with _usage_in_one_sentence():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)

@@ -6,8 +6,8 @@ import json
 import os
 import secrets
 import socket
+import ssl
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from callprobe.responder.limits import Limits
 from callprobe.responder.networks import NetworkPrefix, NetworkTable
 from callprobe.responder.plane import Identity, ResponderPlane
 from callprobe.responder.server import PortsError, UdpPorts, bind_ports
+from callprobe.scenario.toml import TomlError, read_bytes, read_toml
 from callresults.collector.serve import ListenError, Tls, parse_listen, server_for
 
 
@@ -64,6 +65,7 @@ def serve_command(listen: str, config: Path | None) -> None:
     tls, table = _tls(settings), _table(settings)
     try:
         host, port = _address(listen, tls)
+        _check_tls(tls)
         with contextlib.ExitStack() as sockets, asyncio.Runner(loop_factory=StampedLoop) as runner:
             listener, udp = bind_ports(host, port, settings.ports)
             for opened in (listener, *udp):
@@ -131,6 +133,24 @@ def _tls(settings: ResponderConfig) -> Tls | None:
     return Tls(Path(settings.tls_cert), Path(settings.tls_key))
 
 
+def _check_tls(tls: Tls | None) -> None:
+    """Refuse files that cannot be used, by the key that names them."""
+    if tls is None:
+        return
+    for key, file in (("tls_cert", tls.certificate), ("tls_key", tls.key)):
+        try:
+            read_bytes(file)
+        except TomlError as error:
+            raise WrongInputError(f"--config: {key}: {error}") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password="")
+    except ssl.SSLError as error:
+        raise WrongInputError(
+            f"--config: tls_cert, tls_key: {tls.certificate} and {tls.key} are no certificate (PEM) with its "
+            f"unencrypted key: {error.reason or error}"
+        ) from error
+
+
 def _table(settings: ResponderConfig) -> NetworkTable:
     try:
         return NetworkTable(settings.networks)
@@ -142,10 +162,8 @@ def _config(path: Path | None) -> ResponderConfig:
     if path is None:
         return ResponderConfig()
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ResponderConfig)
-    except OSError as error:
-        raise WrongInputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WrongInputError(f"{path}: is not TOML: {error}") from error
+        return msgspec.convert(read_toml(path), ResponderConfig)
+    except TomlError as error:
+        raise WrongInputError(str(error)) from error
     except msgspec.ValidationError as error:
         raise WrongInputError(f"{path}: {error}") from error
