@@ -105,6 +105,42 @@ def test_real_call_and_its_control_get_through_side_by_side() -> None:
     assert echo.rtt_ms is not None
 
 
+class Notices(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
+
+    def notice(self, sentence: str) -> None:
+        self.sentences.append(sentence)
+
+
+def test_call_whose_far_ends_record_is_no_record_is_told_and_kept() -> None:
+    listener = Notices()
+
+    def lying(app: Any) -> Any:
+        async def answer(scope: Any, receive: Any, send: Any) -> None:
+            if not (scope["path"].startswith("/v1/whip") and scope["path"].endswith("/record")):
+                return await app(scope, receive, send)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            return await send({"type": "http.response.body", "body": b'{"\xff'})
+
+        return answer
+
+    async def main() -> list[bytes]:
+        async with runner_on_loopback(listener=listener) as (runner, url, kept):
+            assert isinstance(runner.net, LoopbackNet)
+            runner.net.app = lying(runner.net.app)
+            await runner.run(SCENARIO, [url])
+        return kept
+
+    webrtc, control = (call_keys(decode(data)) for data in on_the_loop(main()))
+    assert (webrtc.responder_view, webrtc.metrics_up) == (None, None)
+    assert control.responder_view is not None
+    (sentence,) = listener.sentences
+    assert sentence.startswith("the responder's record of the WebRTC call never came or cannot be true")
+
+
 class Impatient(Silent):
     """Presses Ctrl-C once media flow."""
 

@@ -103,6 +103,19 @@ class CallWork:
         """Return the keys of every arm of the scenario, also of those that never began."""
         return [self._keys_of(arm, joined) for arm in self.scenario.arms]
 
+    def missing(self) -> list[str]:
+        """Return what the far end's half is missing of: the call, its WebRTC arm, or both."""
+        webrtc = self.webrtc
+        signalled = webrtc is not None and webrtc.signalling.outcome == "ok"
+        return [
+            name
+            for name, gone in (
+                ("call", self.record is None),
+                ("WebRTC call", webrtc is not None and signalled and webrtc.view is None),
+            )
+            if gone
+        ]
+
     @property
     def ip_version(self) -> IpVersion:
         """As the responder saw it, else that of the address which was tried."""

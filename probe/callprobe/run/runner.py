@@ -155,8 +155,10 @@ class Runner:
             await flows
         await self.net.sleep_until(self.net.now_ns() + RECORD_WAIT_NS)
         work.record = await session.record()
-        if work.record is None:
-            self.listener.notice("the responder's record of the call never came: loss is not known")
+        for half in work.missing():
+            self.listener.notice(
+                f"the responder's record of the {half} never came or cannot be true: loss is not known"
+            )
         work.void_reason = call_nettest.void_reason(outcome, work.record)
 
     async def _measure_webrtc(self, work: CallWork, session: Session, flows: Awaitable[None]) -> None:
