@@ -2,14 +2,25 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 Scope = Literal["look", "address", "look+address"]
 T = TypeVar("T")
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+Change = Annotated[float, msgspec.Meta(ge=-1.0, le=1.0)]
+"""A change of a share."""
+Margin = Annotated[float, msgspec.Meta(gt=0.0, le=1.0)]
+Days = Annotated[int, msgspec.Meta(ge=1, le=366)]
+Tolerance = Annotated[int, msgspec.Meta(ge=0, le=28)]
+"""Days before and after a claimed one."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+Text = Annotated[str, msgspec.Meta(min_length=1)]
 
+MAX_BYTES: Final = 1 << 20
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 FIRST_VOLUNTEER_DAY: Final = date(2026, 11, 1)
 """No volunteer measured before this project existed: a claim dated earlier has no baseline in real data."""
 
@@ -21,27 +32,27 @@ class ClaimError(Exception):
 class Minimum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Below any of these the verdict is *insufficient*, with the code named (scaled to 10 + 10 days)."""
 
-    volunteers: int = 12
+    volunteers: Count = 12
     """In the named country; else ``few-volunteers``."""
-    effective_clusters: float = 12.0
+    effective_clusters: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)] = 12.0
     """(Σw)²/Σw² over those volunteers; else ``few-volunteers``."""
-    days_before: int = 7
+    days_before: Count = 7
     """With votes; else ``no-baseline``."""
-    votes_before: int = 60
+    votes_before: Count = 60
     """Volunteer-days; else ``no-baseline``."""
-    days_after: int = 3
+    days_after: Count = 3
     """Else ``few-days-after``."""
-    votes_after: int = 40
+    votes_after: Count = 40
     """Else ``few-volunteers``."""
-    networks: int = 3
+    networks: Count = 3
     """Else ``one-network``."""
-    network_share: float = 0.6
+    network_share: Share = 0.6
     """Largest share of the weight that one network may have; else ``one-network``."""
-    volunteers_elsewhere: int = 15
+    volunteers_elsewhere: Count = 15
     """Else ``no-control``."""
-    countries_elsewhere: int = 2
+    countries_elsewhere: Count = 2
     """Else ``no-control``."""
-    paired_ratio: float = 0.8
+    paired_ratio: Share = 0.8
     """Attempts that have a control within the run; else ``no-control``."""
 
 
@@ -49,40 +60,42 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One public claim and how it is to be judged."""
 
     id: str
-    text: str
+    text: Text
     """The claim in one sentence, as the sources have it."""
-    source: str
+    source: Text
     """Where it was made: an address; or, in words, that nobody's published claim stands behind it."""
     source_date: date | None = None
     """When the source says so; null where its date is not known."""
     date: date
     """Local day on which the restriction is claimed to have begun."""
-    country: str
+    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
     """ISO 3166-1 alpha-2."""
     timezone: str
     """IANA name: what a day is."""
-    estimand: str
+    estimand: Text
     """What exactly is estimated, for whom."""
     scope: Scope
     """Evidence that a refutation needs: of the look, of the address, or of both."""
     rule: str
     """Name of a function in ``callanalysis.rules``."""
-    refuted_if: str
+    refuted_if: Text
     """What would refute it, in words."""
     parameters: dict[str, Any] = {}
     """Parameters of the rule; checked against the rule's own list."""
     minimum: Minimum = Minimum()
-    window_days: int = 28
+    window_days: Days = 28
     """Days before and after ``date`` that are looked at."""
-    order: int = 100
+    order: Count = 100
     """Place in the table."""
 
 
 def _check(claim: Claim, path: Path) -> Claim:
     try:
         ZoneInfo(claim.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ClaimError(f"{path} key timezone: {claim.timezone!r} is no IANA time zone.") from None
+    if not EARLIEST <= claim.date <= LATEST:
+        raise ClaimError(f"{path} key date: {claim.date} is not within {EARLIEST} and {LATEST}.")
     if claim.id != path.stem:
         raise ClaimError(f"{path} key id: {claim.id!r} must equal the file's name without .toml.")
     return claim
@@ -95,13 +108,23 @@ def load_claim(path: Path) -> Claim:
         ClaimError: One sentence naming file, key and reason.
     """
     try:
-        return _check(msgspec.toml.decode(path.read_bytes(), type=Claim), path)
+        return _check(msgspec.toml.decode(_read(path), type=Claim), path)
     except msgspec.ValidationError as error:
         raise ClaimError(f"{path} is no claim: {_plain(error)}.") from None
+    except RecursionError:
+        raise ClaimError(f"{path} is nested too deep: a claim needs three levels.") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise ClaimError(f"{path} is no TOML: {error}.") from None
     except OSError as error:
         raise ClaimError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ClaimError(f"{path} is too large: a claim has at most {MAX_BYTES} bytes.")
+    return data
 
 
 def _plain(error: msgspec.ValidationError) -> str:

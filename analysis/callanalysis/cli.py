@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -13,7 +14,17 @@ from callanalysis.load import DataError, Dataset, load
 EMULATED_LINE = "Emulated data: this shows whether the method recovers the planted truth, nothing else."
 
 
-@click.group()
+class _Group(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; wrong usage is one sentence, without click's lines of usage."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            error.ctx = None
+            raise
+
+
+@click.group(cls=_Group)
 def main() -> None:
     """Judge public claims about calls from the published data set."""
 

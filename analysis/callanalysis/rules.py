@@ -4,14 +4,14 @@ A compound claim is the AND of its deciding atoms; the others stand beside it an
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
 
 from callanalysis import series
 from callanalysis.bootstrap import DRAWS, Floats, Ints
-from callanalysis.claims import Claim, parameters_of
+from callanalysis.claims import Change, Claim, Count, Days, Margin, Share, Tolerance, parameters_of
 from callanalysis.equivalence import Judgement, tost
 from callanalysis.evidence import Evidence, Flows
 from callanalysis.onset import Onset
@@ -19,6 +19,7 @@ from callanalysis.series import Effect
 from callanalysis.votes import Flow, Outcome
 
 Medians = Mapping[str, float]
+NamedFlows = Annotated[tuple[Flow, ...], msgspec.Meta(min_length=1)]
 
 
 class Atom(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +53,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 class _Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every rule may be given."""
 
-    flows: tuple[Flow, ...]
-    fall_max: float = -0.10
+    flows: NamedFlows
+    fall_max: Change = -0.10
     """A fall is *supported* when its 95 % interval lies at or below this (and the joint rule holds)."""
-    fall_refuted: float = -0.10
+    fall_refuted: Change = -0.10
     """… and *refuted* when the interval lies at or above this."""
+
+    def __post_init__(self) -> None:
+        if self.fall_max > self.fall_refuted:
+            raise ValueError("fall_max lies above fall_refuted, so one interval could be both")
 
 
 def _lacking(name: str, reasons: tuple[str, ...], *, deciding: bool = True) -> Atom:
@@ -120,8 +125,8 @@ def fall(
 
 
 class _Dated(_Parameters, frozen=True, kw_only=True):
-    date_tolerance_days: int = 1
-    onset_width_max_days: int = 5
+    date_tolerance_days: Tolerance = 1
+    onset_width_max_days: Days = 5
 
 
 def dated(evidence: Evidence, rule: _Dated, onset: Onset | None) -> Atom:
@@ -151,9 +156,14 @@ def _date_verdict(onset: Onset, first: int, last: int, width_max: int) -> tuple[
 class LevelAndFall(_Dated, frozen=True, kw_only=True):
     """Parameters of :func:`level_and_fall`."""
 
-    fall_max: float = -0.30
-    usable_max: float = 0.50
-    usable_refuted: float = 0.70
+    fall_max: Change = -0.30
+    usable_max: Share = 0.50
+    usable_refuted: Share = 0.70
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.usable_max > self.usable_refuted:
+            raise ValueError("usable_max lies above usable_refuted, so one interval could be both")
 
 
 def _low(evidence: Evidence, rule: LevelAndFall, flows: Flows, outcome: Outcome) -> Atom:
@@ -194,10 +204,10 @@ def level_and_fall(evidence: Evidence, claim: Claim) -> Finding:
 class BrokenWhenConnected(LevelAndFall, frozen=True, kw_only=True):
     """Parameters of :func:`broken_when_connected`."""
 
-    fall_max: float = -0.20
-    usable_max: float = 0.65
-    usable_refuted: float = 0.80
-    damage_min: float = 0.03
+    fall_max: Change = -0.20
+    usable_max: Share = 0.65
+    usable_refuted: Share = 0.80
+    damage_min: Share = 0.03
     """Least extra share of lost or late packets in connected calls (lower bound)."""
 
 
@@ -266,7 +276,7 @@ def broken_when_connected(evidence: Evidence, claim: Claim) -> Finding:
 class AffectedToo(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`affected_too`."""
 
-    beside: tuple[Flow, ...]
+    beside: NamedFlows
     """What it was hit together with."""
 
 
@@ -303,10 +313,10 @@ def _line_fell(evidence: Evidence, flows: Flows, day: int) -> bool:
 class NothingElse(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`nothing_else`."""
 
-    others: tuple[Flow, ...]
+    others: NamedFlows
     """What must have stayed as it was."""
-    margin: float = 0.05
-    each_margin: float = 0.10
+    margin: Margin = 0.05
+    each_margin: Margin = 0.10
     """Wider margin for each of the others alone."""
 
 
@@ -326,7 +336,7 @@ def nothing_else(evidence: Evidence, claim: Claim) -> Finding:
 class Unaffected(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`unaffected`."""
 
-    margin: float = 0.05
+    margin: Margin = 0.05
 
 
 def unaffected(evidence: Evidence, claim: Claim) -> Finding:
@@ -339,11 +349,11 @@ def unaffected(evidence: Evidence, claim: Claim) -> Finding:
 class OnlyHere(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`only_here`."""
 
-    margin: float = 0.10
-    countries_min: int = 2
+    margin: Margin = 0.10
+    countries_min: Annotated[int, msgspec.Meta(ge=1, le=300)] = 2
     """Other countries that must be scoreable."""
-    country_volunteers_min: int = 8
-    country_votes_min: int = 25
+    country_volunteers_min: Count = 8
+    country_votes_min: Count = 25
     """Volunteer-days before, and after, that make a country scoreable."""
 
 
@@ -382,9 +392,9 @@ def only_here(evidence: Evidence, claim: Claim) -> Finding:
 class Partial(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`partial`."""
 
-    left_min: float = 0.05
+    left_min: Share = 0.05
     """Share still usable (lower bound) that makes a restriction partial."""
-    uniform_p_max: float = 0.01
+    uniform_p_max: Share = 0.01
 
 
 def _differ(evidence: Evidence, rule: Partial) -> Atom:
@@ -461,9 +471,9 @@ def partial(evidence: Evidence, claim: Claim) -> Finding:
 class Restored(_Parameters, frozen=True, kw_only=True):
     """Parameters of :func:`restored`."""
 
-    late_days: int = 5
+    late_days: Days = 5
     """The last days of the data, where calls should be back."""
-    margin: float = 0.05
+    margin: Margin = 0.05
 
 
 def restored(evidence: Evidence, claim: Claim) -> Finding:
@@ -479,7 +489,7 @@ def _back(evidence: Evidence, rule: Restored, onset: Onset | None) -> Atom:
     if lacking or onset is None:
         return _lacking(name, lacking or ("no-fall-found",))
     panel = evidence.panel(rule.flows)
-    late = panel.days[-rule.late_days]
+    late = panel.days[-min(rule.late_days, len(panel.days))]
     if late < onset.last + rule.late_days:
         return _lacking(name, ("few-days-after",))
     ends = panel.take((panel.day < onset.first) | (panel.day >= late))

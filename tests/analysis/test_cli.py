@@ -88,3 +88,21 @@ def test_wrong_input_is_one_sentence_and_exit_2(data, tmp_path):
         assert result.stdout == ""
         assert len(result.stderr.strip().splitlines()) == 1
         assert "Traceback" not in result.stderr
+
+
+def test_hostile_claim_ends_with_one_sentence(data, tmp_path):
+    """Exit 2, the file's name, nothing on stdout."""
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000 + "]" * 5000)
+    result = _run(data, "--claims", tmp_path, "--json")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"callanalysis: {tmp_path / 'deep.toml'} is nested too deep")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--seed", "nothing"), ("--nothing",), ()])
+def test_wrong_usage_is_one_sentence(arguments):
+    """Exit 2 and what was not understood, without lines of usage."""
+    result = _run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
