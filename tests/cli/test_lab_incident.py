@@ -111,3 +111,17 @@ def test_a_start_outside_the_days_is_refused(history: Path, tmp_path: Path, star
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert f"--start: {start} is outside the history's days, 2025-08-01 to 2025-08-01" in ended.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_history_of_calls_that_cannot_be_run_is_refused(history: Path, tmp_path: Path) -> None:
+    """A scenario of somebody's own, with a look that nobody registered: named, and nothing is played."""
+    mine = tmp_path / "mine.toml"
+    call = (default_root() / "calls" / "telegram-voice.toml").read_text()
+    mine.write_text(call.replace('dialect = "telegram-v2"', 'dialect = "pigeon"'))
+    history.write_text(history.read_text().replace('"services/neutral"', f'"{mine}"'))
+
+    ended = incident(history, tmp_path / "out")
+
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(f"Error: {mine}: dialect: 'pigeon' is no look")
+    assert not (tmp_path / "out").exists()

@@ -183,23 +183,23 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def load_policy(path: Path) -> Policy:
     """Return the policy in a TOML file. Raises PolicyError, also for a file that cannot be read."""
     try:
-        return _parsed(read_bytes(path), str(path))
+        data = read_bytes(path)
     except TomlError as error:
         raise PolicyError(str(error)) from error
+    return _parsed(data, str(path))
 
 
 def parse_policy(text: str, name: str) -> Policy:
     """Return the policy in a TOML text; ``name`` stands for the file in messages. Raises PolicyError."""
-    try:
-        return _parsed(text.encode(), name)
-    except TomlError as error:
-        raise PolicyError(str(error)) from error
+    return _parsed(text.encode(), name)
 
 
 def _parsed(data: bytes, name: str) -> Policy:
     try:
         policy = msgspec.convert(parse_toml(data, name), Policy)
         _check(policy)
+    except TomlError as error:
+        raise PolicyError(str(error)) from error
     except msgspec.ValidationError as error:
         raise PolicyError(f"{name}: {_sentence(str(error))}") from error
     except _MisfitError as error:

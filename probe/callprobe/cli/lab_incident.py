@@ -10,9 +10,10 @@ import msgspec
 from callprobe.censor.policy import PolicyError
 from callprobe.cli.errors import WrongInputError
 from callprobe.cli.interrupt import ends_as_by_ctrl_c
+from callprobe.cli.plan import check_playable
 from callprobe.lab.history import History, HistoryError, load_history
 from callprobe.lab.incident import play
-from callprobe.scenario.catalogue import default_root
+from callprobe.scenario.catalogue import Catalogue, default_root
 from callprobe.scenario.load import ScenarioError
 
 
@@ -44,6 +45,8 @@ def incident_command(
             history = msgspec.structs.replace(history, policies=False)
         if start is not None:
             history = _moved(history, start.date())
+        for name in history.scenarios:
+            check_playable(Catalogue().find(name), name, history.media_duration_s)
         with ends_as_by_ctrl_c():
             truth = play(history, default_root(), out, seed=seed, workers=workers)
     except (HistoryError, PolicyError, ScenarioError) as error:
