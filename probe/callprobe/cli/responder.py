@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from callprobe.cli.errors import WrongInputError
+from callprobe.media.session import Label, NetworkNumber
 from callprobe.net import clock
 from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.loop import StampedLoop
@@ -31,11 +32,11 @@ from callresults.collector.serve import ListenError, Tls, parse_listen, server_f
 class ResponderConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The config file of a responder (TOML)."""
 
-    responder_id: str = "responder"
+    responder_id: Label = "responder"
     """Name in the measurements."""
-    network: Annotated[str, msgspec.Meta(pattern=r"^AS\d{1,10}$")] = "AS0"
+    network: NetworkNumber = "AS0"
     """AS number of the responder's own network."""
-    kind: str = "unknown"
+    kind: Label = "unknown"
     """What kind of network: hosting, university, home …"""
     ports: Annotated[int, msgspec.Meta(ge=1, le=256)] = 4
     """Consecutive UDP ports, the first of them the number of the TCP port."""
