@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callresults.failure import Failure
-from callresults.nettests.call import CallKeys
+from callresults.nettests.call import CallKeys, Second
 from callresults.observation import first_failing
 from callresults.rules.pair import failed
 from callresults.rules.pairs import judge
@@ -40,6 +40,14 @@ NO_PING = ladder_of({"udp_open": True, "relay_ping": False})
 LOST_ECHO = ladder_of({"udp_open": False, "relay_ping": True})
 HALF = random_loss(0.5)
 LOSSY = call_keys(arm="control", up=HALF, down=HALF)
+PAUSE = (
+    Second(second=8, sent_up=2, received_up=0, sent_down=3, received_down=1),
+    Second(second=9, sent_up=3, received_up=0, sent_down=2, received_down=1),
+)
+"""Two seconds in which a look with silence suppression hardly sends."""
+HALF_8_S = call_keys(up=HALF, down=HALF, duration_s=8.0)
+LOST_PAUSE = call_keys(failing="media_hold", series=HALF_8_S.series + PAUSE)
+CUT_ON_LOSSY_LINE = call_keys(up=cut_after(300), down=HALF, failing="media_hold")
 SERVICE, NEUTRAL = service_keys(), service_keys(arm="neutral")
 
 CASES = {
@@ -217,8 +225,17 @@ CASES = {
         "pair-down-2",
         None,
     ),
-    "cut": (CUT, [CONTROL], "blocked", "pair-cut-1", "cut"),
-    "stalled": (STALLED, [CONTROL], "degraded", "pair-stalled-1", "bursty-loss"),
+    "cut": (CUT, [CONTROL], "blocked", "pair-cut-2", "cut"),
+    "stalled": (STALLED, [CONTROL], "degraded", "pair-stalled-2", "bursty-loss"),
+    "a pause lost on a lossy line": (
+        LOST_PAUSE,
+        [LOSSY],
+        "insufficient",
+        "pair-stall-by-chance-1",
+        None,
+    ),
+    "a pause lost on a clean line": (LOST_PAUSE, [CONTROL], "blocked", "pair-cut-2", "cut"),
+    "cut on a lossy line": (CUT_ON_LOSSY_LINE, [LOSSY], "blocked", "pair-cut-2", "cut"),
     "all cut": (
         CUT,
         [msgspec.structs.replace(CUT, arm="control")],

@@ -13,7 +13,7 @@ from callresults.nettests.service import ServiceKeys
 from callresults.observation import Stage, first_failing
 from callresults.rules.blocks import PairedBlocks, paired_blocks
 from callresults.rules.mechanism import cut_directions
-from callresults.rules.media import came_through, traffic
+from callresults.rules.media import came_through, packets_in_final_silence, traffic
 from callresults.rules.permutation import Comparison, compare
 from callresults.rules.table import PAIR_THRESHOLDS
 
@@ -133,9 +133,18 @@ def _only_target_stalled(pair: Pair) -> bool:
     return stalled(pair.target) and any(not stalled(keys) for keys in pair.working)
 
 
+def _only_target_surely_stalled(pair: Pair) -> bool:
+    """Say whether the silence of the only arm that stalled is longer than lost packets of a pause explain."""
+    if not _only_target_stalled(pair) or not isinstance(pair.target, CallKeys):
+        return False
+    loss = pair.worst_control_loss_ratio
+    clean = loss is not None and loss <= PAIR_THRESHOLDS.clean_loss_ratio
+    return clean or packets_in_final_silence(pair.target) >= PAIR_THRESHOLDS.dead_packets
+
+
 def _only_target_cut(pair: Pair) -> bool:
     target = pair.target
-    return isinstance(target, CallKeys) and _only_target_stalled(pair) and bool(cut_directions(target))
+    return isinstance(target, CallKeys) and _only_target_surely_stalled(pair) and bool(cut_directions(target))
 
 
 def _excess_loss(pair: Pair) -> bool:
@@ -158,11 +167,12 @@ CONDITIONS: Final[dict[str, Callable[[Pair], bool]]] = {
     "only_allow_listed_worked": _only_allow_listed_worked,
     "target_failed": lambda pair: failed(pair.target),
     "only_target_cut": _only_target_cut,
-    "only_target_stalled": _only_target_stalled,
+    "only_target_surely_stalled": _only_target_surely_stalled,
     "only_controls_failed": lambda pair: not pair.working and not stalled(pair.target),
     "controls_failed": lambda pair: not pair.working,
     "is_service": lambda pair: isinstance(pair.target, ServiceKeys),
     "excess_loss": _excess_loss,
+    "only_target_stalled": _only_target_stalled,
     "target_stalled": lambda pair: stalled(pair.target),
     "enough_packets": _enough_packets,
     "otherwise": lambda _: True,

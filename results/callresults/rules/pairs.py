@@ -3,7 +3,7 @@
 ``down`` needs every control to have failed and not one media packet to have arrived. A target that failed
 without a dead direction is ``blocked`` only beside controls that lost little: else chance explains it. One
 that stalled beside a control that held is ``blocked`` when one of its directions ends in silence (mechanism
-``cut``), else ``degraded``.
+``cut``), else ``degraded``, unless on a lossy line too few packets were due in its silence.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,8 @@
 """The pair rules as data: what each concludes under which condition, and the numbers they use.
 
 In ``pair-down-1``, ``pair-blocked-1``, ``pair-generic-udp-1``, ``pair-only-controls-failed-1`` and
-``pair-nothing-worked-1`` a lost echo (``udp_open``) counted as a failure whatever came through after it.
+``pair-nothing-worked-1`` a lost echo (``udp_open``) counted as a failure whatever came through after it; in
+``pair-cut-1`` and ``pair-stalled-1`` any silence counted, however few packets were due in it.
 """
 
 from typing import Final, Literal
@@ -145,19 +146,21 @@ PAIR_RULES: Final = (
         mechanism="failure",
     ),
     Rule(
-        id="pair-cut-1",
+        id="pair-cut-2",
         condition="only_target_cut",
         verdict="blocked",
-        sentence="Its media began and was cut while an equal flow beside it held.",
-        evidence="media_hold of all arms, series",
+        sentence="Its media began and was cut while an equal flow beside it held: for longer than a pause, or "
+        "on a line that lost little.",
+        evidence=f"media_hold of all arms, series, {_COUNTS}",
         mechanism="cut",
     ),
     Rule(
-        id="pair-stalled-1",
-        condition="only_target_stalled",
+        id="pair-stalled-2",
+        condition="only_target_surely_stalled",
         verdict="degraded",
-        sentence="Its media did not hold while that of an equal flow beside it did.",
-        evidence="media_hold of all arms",
+        sentence="Its media did not hold while that of an equal flow beside it did: for longer than a pause, "
+        "or on a line that lost little.",
+        evidence=f"media_hold of all arms, series, {_COUNTS}",
         mechanism="loss",
     ),
     Rule(
@@ -190,6 +193,16 @@ PAIR_RULES: Final = (
         sentence="It lost more packets than an equal flow in the same seconds.",
         evidence=_SERIES,
         mechanism="loss",
+        compares=True,
+    ),
+    Rule(
+        id="pair-stall-by-chance-1",
+        condition="only_target_stalled",
+        verdict="insufficient",
+        sentence="Its media ended in silence, but few packets were due in it and the line can have "
+        "lost them.",
+        evidence=f"media_hold of all arms, {_SERIES}",
+        reasons=("stall-by-chance",),
         compares=True,
     ),
     Rule(
