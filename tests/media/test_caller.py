@@ -4,7 +4,7 @@ import pytest
 
 from callprobe.dialect.contract import Dialect, FlowKeys
 from callprobe.dialect.registry import find, names
-from callprobe.media.caller import Caller
+from callprobe.media.caller import COPIES_NOTED, Caller
 from helpers.worlds import MS, SECOND
 
 KEYS = FlowKeys(bytes(range(32)))
@@ -139,6 +139,16 @@ def test_arrivals_are_noted_with_the_kernels_time_duplicates_too() -> None:
     for number, at in ((1, 10), (0, 11), (1, 12)):
         caller.on_datagram(at * MS + 5, at * MS, PEER, look.media(KEYS, "down", slots[number]))
     assert caller.log.arrived == [(1, 10 * MS), (0, 11 * MS), (1, 12 * MS)]
+
+
+def test_flood_of_copies_fills_no_memory_and_hides_no_other_packet() -> None:
+    caller, look = make()
+    first, second = look.schedule("voice", 1.0, 1)[:2]
+    for at in range(100):
+        caller.on_datagram(at, at, PEER, look.media(KEYS, "down", first))
+    caller.on_datagram(100, 100, PEER, look.media(KEYS, "down", second))
+    assert caller.log.arrived == [*((0, at) for at in range(COPIES_NOTED)), (1, 100)]
+    assert caller.log.foreign == 100 - COPIES_NOTED
 
 
 def test_packets_that_the_far_end_never_had_to_send_are_foreign() -> None:

@@ -4,6 +4,7 @@ A pure flow machine (``media.flow``). Set-up and media start when the run says s
 share one grid.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,8 @@ from callprobe.media.flow import Address, Datagram
 from callprobe.media.sequence import extend
 
 NEVER: Final = 1 << 62
+COPIES_NOTED: Final = 4
+"""Arrivals noted of one packet; a flood of copies fills no memory and hides no other packet."""
 
 
 @dataclass
@@ -31,7 +34,7 @@ class CallerLog:
     arrived: list[tuple[int, int]] = field(default_factory=list)
     """Media of the other direction in order of arrival: (sequence, kernel time), duplicates included."""
     foreign: int = 0
-    """Datagrams that were not this flow's."""
+    """Datagrams that were not this flow's, and copies beyond ``COPIES_NOTED``."""
     send_errors: int = 0
 
 
@@ -61,6 +64,7 @@ class Caller:
         self._farewell_at = NEVER
         self._linger_until = NEVER
         self._highest = 0
+        self._copies: Counter[int] = Counter()
 
     @property
     def setup_finished(self) -> bool:
@@ -135,10 +139,11 @@ class Caller:
             self.log.foreign += 1
             return
         sequence = extend(self._highest, heading.sequence_low16)
-        if not 0 <= sequence < self._packets_down:
+        if not 0 <= sequence < self._packets_down or self._copies[sequence] >= COPIES_NOTED:
             self.log.foreign += 1
             return
         self._highest = max(self._highest, sequence)
+        self._copies[sequence] += 1
         self.log.arrived.append((sequence, kernel_ns))
 
     def _answered(self, kernel_ns: int) -> None:
