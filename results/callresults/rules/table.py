@@ -149,8 +149,8 @@ PAIR_RULES: Final = (
         id="pair-cut-2",
         condition="only_target_cut",
         verdict="blocked",
-        sentence="Its media began and was cut while an equal flow beside it held: for longer than a pause, or "
-        "on a line that lost little.",
+        sentence="Its media began and was cut while an equal flow beside it held: for longer than a pause, "
+        "or on a line that lost little.",
         evidence=f"media_hold of all arms, series, {_COUNTS}",
         mechanism="cut",
     ),
