@@ -49,8 +49,9 @@ imports: setup ## the import direction of docs/architecture.md
 bench: setup ## a table of what the hot paths cost; JSON in build/reports/bench.json
 	@$(PYTHON) tests/bench/run.py
 
-schema: setup ## write results/measurement.schema.json again from the record
-	@$(PYTHON) -m callresults.schema results/measurement.schema.json
+schema: setup ## write the JSON Schema and its explanation again from the record
+	@$(PYTHON) -m callresults.schema > results/measurement.schema.json
+	@$(PYTHON) -m callresults.schema --text > results/spec/measurement.md
 
 clean: ## remove what was built; keeps nothing but the sources
 	@rm -rf build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -34,10 +34,9 @@ _PROVES_UDP: Final = frozenset(
         "stun_binding",
         "turn_allocation",
         "ice_connectivity",
-        "media_first_packet",
     }
 )
-"""Rungs whose success shows that datagrams come through both ways, whatever became of the echo."""
+"""Set-ups of looks: one that succeeds shows that datagrams come through both ways, whatever the echo did."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,8 +63,10 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 def obstacles(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
     """Return the stages that kept the arm from working, in ladder order.
 
-    Those that did not succeed, but for a ``udp_open`` that a later success refutes: the arms of a run share
-    its echo, which is a flow of its own, so it may be lost where the arm's own packets come through.
+    Those that did not succeed, but for a ``udp_open`` that a later set-up refutes: the arms of a run share
+    its echo, which is a flow of its own, so it may be lost where the arm's own packets come through. The
+    ``udp_open`` of a control is its own set-up and counts as any look's does, else the two would not be
+    measured alike.
     """
     refuted = any(stage.name in _PROVES_UDP and stage.outcome == "ok" for stage in stages)
     return tuple(

@@ -34,10 +34,10 @@ def test_a_lost_set_up_is_one_though_media_flow() -> None:
     assert (found.first_failing_stage, found.failure) == ("relay_ping", "generic_timeout_error")
 
 
-def test_a_control_whose_media_flow_was_set_up_but_nobody_knows_when() -> None:
+def test_a_control_is_held_to_its_set_up_as_a_look_is() -> None:
     found = row(ladder_of({"session_open": True, "udp_open": False}))
 
-    assert (found.setup_ok, found.setup_s, found.first_failing_stage) == (True, None, None)
+    assert (found.setup_ok, found.setup_s, found.first_failing_stage) == (False, None, "udp_open")
 
 
 def test_no_udp_at_all_is_a_failed_set_up() -> None:
