@@ -66,9 +66,11 @@ def test_ctrl_c_where_there_is_nothing_to_save_ends_quietly() -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    group = LazyGroup({}, name="group")
-    group.get_command = lambda *_: click.Command("stop", callback=interrupted)  # type: ignore[method-assign]
-    ended = CliRunner().invoke(group, ["stop"])
+    class Stopping(LazyGroup):
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+            return click.Command(cmd_name, callback=interrupted)
+
+    ended = CliRunner().invoke(Stopping({}, name="group"), ["stop"])
 
     assert (ended.exit_code, ended.stdout, ended.stderr) == (3, "", "Interrupted.\n")
 

@@ -37,9 +37,9 @@ def _usage_in_one_sentence() -> Iterator[None]:
 class LazyGroup(click.Group):
     """A group whose commands are imported on use."""
 
-    def __init__(self, commands: dict[str, str], **attributes: object) -> None:
+    def __init__(self, commands: dict[str, str], **attributes: Any) -> None:
         """Take ``commands``: names and ``module:attribute`` of the click commands."""
-        super().__init__(**attributes)  # type: ignore[arg-type]
+        super().__init__(**attributes)
         self._lazy = commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -9,14 +9,14 @@ import heapq
 import random
 import ssl
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 import httpx
 
-from callprobe.censor.core import Censor, FlowTuple
+from callprobe.censor.core import Censor, FlowTuple, Way
 from callprobe.media.flow import Address, FlowMachine
 from callprobe.net.contract import NetError, Stream
 from callprobe.net.tls import start_tls
@@ -67,7 +67,7 @@ class World:
     client_host: str
     responder_host: str | None = None
     plane: ResponderPlane | None = None
-    app: Callable[..., object] | None = None
+    app: Callable[..., Coroutine[None, None, None]] | None = None
     """The responder's ASGI application."""
     names: dict[str, str] = field(default_factory=dict)
     """Host names and their addresses."""
@@ -82,10 +82,10 @@ class World:
     """Packets that the censor dropped, by rule."""
     _last_arrival_ns: dict[str, int] = field(default_factory=lambda: {"up": 0, "down": 0})
 
-    def cross(self, direction: str, flow: FlowTuple, payload: bytes, size: int) -> tuple[int, ...]:
+    def cross(self, direction: Way, flow: FlowTuple, payload: bytes, size: int) -> tuple[int, ...]:
         """Return the arrival times of a packet that enters the path now; empty = lost."""
         self.packets += 1
-        decision = self.censor.decide(self.now_ns, direction, flow, payload, size)  # type: ignore[arg-type]
+        decision = self.censor.decide(self.now_ns, direction, flow, payload, size)
         if not decision.release_ns:
             if decision.rule_id is not None:
                 self.dropped[decision.rule_id] += 1
@@ -153,7 +153,7 @@ class VirtualNet:
     def http(self) -> httpx.AsyncBaseTransport:
         if self._world.app is None:
             raise NetError(Failure.SESSION_UNREACHABLE)
-        return httpx.ASGITransport(app=self._world.app)  # type: ignore[arg-type]
+        return httpx.ASGITransport(app=self._world.app)
 
     def _port(self) -> int:
         self._next_port += 1 + self._world.rng.randrange(3)
@@ -342,12 +342,12 @@ class VirtualStream:
         except NetError:
             return None  # a stalled segment shows when the reader's deadline passes, as on a real host
 
-    def _deliver_all(self, direction: str, data: bytes, deadline_ns: int, start_ns: int) -> int:
+    def _deliver_all(self, direction: Way, data: bytes, deadline_ns: int, start_ns: int) -> int:
         pieces = [data[at : at + SEGMENT_BYTES] for at in range(0, len(data), SEGMENT_BYTES)] or [b""]
         return max(self._deliver(direction, piece, deadline_ns, start_ns=start_ns) for piece in pieces)
 
     def _deliver(
-        self, direction: str, payload: bytes, deadline_ns: int, *, start_ns: int | None = None
+        self, direction: Way, payload: bytes, deadline_ns: int, *, start_ns: int | None = None
     ) -> int:
         """Return when the segment arrives, retransmissions included. Raises NetError when it does not."""
         world = self._world

@@ -3,7 +3,7 @@
 Plain strings, float64 and integers only (no dictionary type in the file schema). Null = not known.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -95,7 +95,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """The canonical bytes as text; their SHA-256 is ``measurement_id``."""
 
 
-def _direction(metrics: DirectionMetrics | None, suffix: str) -> dict[str, float | int | None]:
+def _direction(metrics: DirectionMetrics | None, suffix: str) -> dict[str, Any]:
     names = (
         "packets_sent",
         "loss_ratio",
@@ -165,8 +165,8 @@ def row_of(measurement: Measurement, measurement_id: str, canonical: bytes) -> R
         setup_s=setup_s,
         media_ok=_media_ok(keys),
         failure=str(failing.failure) if failing and failing.failure else None,
-        **_direction(call.metrics_up if call else None, "up"),  # type: ignore[arg-type]
-        **_direction(call.metrics_down if call else None, "down"),  # type: ignore[arg-type]
+        **_direction(call.metrics_up if call else None, "up"),
+        **_direction(call.metrics_down if call else None, "down"),
         verdict=keys.verdict.verdict if keys.verdict else None,
         verdict_rule_id=keys.verdict.rule_id if keys.verdict else None,
         verdict_scope=keys.verdict.scope if keys.verdict else None,
