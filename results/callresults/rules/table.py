@@ -65,7 +65,7 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
 
 PAIR_THRESHOLDS = Thresholds()
 
-_STAGES: Final = "stages of all arms, without a udp_open that a later success refutes"
+_STAGES: Final = "stages of all arms, without a udp_open that a later set-up refutes"
 _COUNTS: Final = "metrics_up and metrics_down, else series: packets sent and received"
 _SERIES: Final = "series: exact label permutation within blocks of a second or more, both directions"
 
