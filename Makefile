@@ -9,7 +9,7 @@ PROJECTS := pyproject.toml probe/pyproject.toml results/pyproject.toml analysis/
 SOURCES := probe results analysis tests
 WORKERS ?= 2
 
-.PHONY: help setup system-deps demo test lint format types imports bench schema clean
+.PHONY: help setup system-deps demo test lint format types imports bench captures captures-check fuzz schema clean
 
 help: ## list the targets
 	@awk -F ' *## ' '/^[a-z-]+:.*## /{split($$1, name, ":"); printf "  %-12s %s\n", name[1], $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,15 @@ imports: setup ## the import direction of docs/architecture.md
 
 bench: setup ## a table of what the hot paths cost; JSON in build/reports/bench.json
 	@$(PYTHON) tests/bench/run.py
+
+captures: setup ## write the project's own captures again, with their truth and expected analysis
+	@$(PYTHON) tests/captures/make.py
+
+captures-check: setup ## how the analysis of real captures agrees with their truth (needs ../shared)
+	@$(PYTHON) tests/captures/check.py
+
+fuzz: setup ## fuzz every parser of hostile bytes for long (make test does so for seconds)
+	@$(PYTHON) tests/fuzz/run.py
 
 schema: setup ## write the JSON Schema and its explanation again from the record
 	@$(PYTHON) -m callresults.schema > results/measurement.schema.json

@@ -1,6 +1,7 @@
 """Which real peers this machine has: programs, rights and shared data that some tests need."""
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -41,10 +42,19 @@ def _program(*names: str) -> Callable[[], str | None]:
     return absent
 
 
+def _module(name: str) -> Callable[[], str | None]:
+    def absent() -> str | None:
+        return None if importlib.util.find_spec(name) else f"{name} is not installed (it has no wheel here)"
+
+    return absent
+
+
 PEERS: dict[str, Callable[[], str | None]] = {
     "shared": _shared,
     "root": _root,
     "netns": _netns,
+    "atheris": _module("atheris"),
+    "cc": _program("cc", "gcc", "clang"),
     "iproute2": _program("ip"),
     "nftables": _program("nft"),
     "tshark": _program("tshark"),

@@ -1,0 +1,156 @@
+"""``make fuzz``: coverage-guided fuzzing of every parser, with atheris; a table and JSON under build/reports.
+
+Each target runs in a process of its own, which dies of the first exception, of an input that takes longer
+than a second, and of more than 200 MB. What is found lies in build/fuzz/findings until it is a named line
+below tests/data/fuzz.
+"""
+
+import argparse
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fuzz.targets import Target, find, store, stored, targets  # noqa: E402 - run as a program, tests are no package
+
+WORK: Final = ROOT / "build" / "fuzz"
+REPORT: Final = ROOT / "build" / "reports" / "fuzz.json"
+RSS_LIMIT_MB: Final = 200
+INPUT_LIMIT_S: Final = 1
+RUNS: Final = {"wire": 10_000_000, "dialect": 10_000_000, "file": 1_000_000}
+"""Executions asked of each kind of target by ``make fuzz``."""
+FILE_LIMIT_S: Final = 1200
+"""File readers stop after so long, or after their executions."""
+
+
+class Outcome(NamedTuple):
+    """What became of one target."""
+
+    target: str
+    runs: int
+    seconds: int
+    goal_runs: int
+    finding: str | None
+    """Last line of what the fuzzer said when it stopped early."""
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing was found in as many executions as were asked for, or as long."""
+        enough = self.runs >= self.goal_runs or (
+            self.target.startswith("file") and self.seconds >= FILE_LIMIT_S
+        )
+        return self.finding is None and enough
+
+
+def fuzz_here(target: Target, arguments: list[str]) -> None:
+    """Fuzz in this process; never returns."""
+    import atheris
+
+    with atheris.instrument_imports(include=["callprobe", "callresults"]):
+        take = target.make()
+    atheris.Setup([sys.argv[0], *arguments], take)
+    atheris.Fuzz()
+
+
+def fuzz(target: Target, *, runs: int, seconds: int) -> Outcome:
+    """Fuzz in a process of its own and return what became of it."""
+    corpus, findings = WORK / "corpus" / target.name, WORK / "findings" / target.name
+    for folder in (corpus, findings):
+        folder.mkdir(parents=True, exist_ok=True)
+    _unpack(target, corpus)
+    command = [
+        *(sys.executable, __file__, "--child", target.name, "--"),
+        *(
+            f"-runs={runs}",
+            f"-max_total_time={seconds}",
+            f"-max_len={target.max_bytes}",
+            "-print_final_stats=1",
+        ),
+        *(f"-rss_limit_mb={RSS_LIMIT_MB}", f"-timeout={INPUT_LIMIT_S}", f"-artifact_prefix={findings}/"),
+        str(corpus),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = re.search(r"Done (\d+) runs in (\d+) second", result.stderr)
+    units = re.search(r"stat::number_of_executed_units:\s*(\d+)", result.stderr)
+    finding = None if done and result.returncode == 0 else _last_words(result.stdout + result.stderr)
+    counted = done[1] if done else units[1] if units else "0"
+    return Outcome(target.name, int(counted), int(done[2]) if done else 0, runs, finding)
+
+
+def _unpack(target: Target, corpus: Path) -> None:
+    for data in stored(target):
+        (corpus / hashlib.sha1(data, usedforsecurity=False).hexdigest()).write_bytes(data)
+
+
+def keep(target: Target) -> int:
+    """Store the smallest set of inputs that reaches what the corpus reaches; return how many they are."""
+    corpus, small = WORK / "corpus" / target.name, WORK / "merged" / target.name
+    shutil.rmtree(small, ignore_errors=True)
+    small.mkdir(parents=True)
+    command = [sys.executable, __file__, "--child", target.name, "--", "-merge=1", str(small), str(corpus)]
+    subprocess.run(command, capture_output=True, check=True)
+    inputs = [path.read_bytes() for path in small.iterdir()]
+    store(target, inputs)
+    return len(inputs)
+
+
+def _last_words(text: str) -> str:
+    telling = [
+        line for line in text.splitlines() if re.search(r"Error|ERROR|Exception|SUMMARY|Test unit", line)
+    ]
+    return " | ".join(telling[-3:]) or text[-300:]
+
+
+def table(outcomes: list[Outcome]) -> str:
+    """Return the outcomes as text."""
+    lines = [f"{'target':<28} {'executions':>12} {'goal':>12} {'seconds':>8}  found"]
+    for outcome in outcomes:
+        found = (outcome.finding or "nothing") + ("" if outcome.met else "  FALLS SHORT")
+        figures = f"{outcome.runs:>12,} {outcome.goal_runs:>12,} {outcome.seconds:>8}"
+        lines.append(f"{outcome.target:<28} {figures}  {found}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Fuzz what was asked for; 1 when something was found or too little was run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="targets; all when none is named")
+    parser.add_argument("--runs", type=int, help="executions of each target")
+    parser.add_argument("--seconds", type=int, help="longest time for each target")
+    parser.add_argument("--keep", action="store_true", help="store the corpus, made small, for `make test`")
+    parser.add_argument("--child", metavar="TARGET", help=argparse.SUPPRESS)
+    own, rest = _split(sys.argv[1:])
+    options = parser.parse_args(own)
+    if options.child:
+        fuzz_here(find(options.child), rest)
+    chosen = [target for target in targets() if not options.names or target.name in options.names]
+    outcomes = []
+    for target in chosen:
+        seconds = options.seconds or (FILE_LIMIT_S if target.kind == "file" else 0)
+        outcomes.append(fuzz(target, runs=options.runs or RUNS[target.kind], seconds=seconds))
+        sys.stdout.write(table(outcomes[-1:]).splitlines()[-1] + "\n")
+        sys.stdout.flush()
+        if options.keep and outcomes[-1].finding is None:
+            sys.stdout.write(f"  {keep(target)} inputs stored\n")
+    REPORT.parent.mkdir(parents=True, exist_ok=True)
+    REPORT.write_text(
+        json.dumps([outcome._asdict() | {"met": outcome.met} for outcome in outcomes], indent=2) + "\n"
+    )
+    sys.stdout.write(f"\n{table(outcomes)}\nwritten: {REPORT.relative_to(ROOT)}\n")
+    return 0 if all(outcome.met for outcome in outcomes) else 1
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    at = arguments.index("--") if "--" in arguments else len(arguments)
+    return arguments[:at], arguments[at + 1 :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Writes the inputs that fuzzing starts from: valid messages of every look and wire format, small files.
+
+Run once for a new target; what fuzzing adds is stored by ``tests/fuzz/run.py --keep``.
+"""
+
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from callprobe.censor.policy import load_policy  # noqa: E402
+from callprobe.dialect.contract import FlowKeys  # noqa: E402
+from callprobe.dialect.registry import LOOKS, find  # noqa: E402
+from callprobe.lab.captures import capture_call, write_capture  # noqa: E402
+from callprobe.wire import stun  # noqa: E402
+from fuzz.targets import Target, store, stored, targets  # noqa: E402 - run as a program
+
+KEYS = FlowKeys(bytes(range(32)))
+CLEAN = ROOT / "scenarios" / "censors" / "clean.toml"
+
+
+def packets_of(name: str) -> list[bytes]:
+    """Return one of each packet of a look."""
+    look = find(name)
+    packets = [*look.requests(KEYS, 0), *look.keepalive(KEYS, 0), *look.farewell(KEYS)]
+    answers = [look.answers(KEYS, 1_754_902_800_000, ("203.0.113.7", 40000), data) for data in packets]
+    schedule = look.schedule("voice", 1.0, 1)[:3]
+    media = [look.media(KEYS, direction, slot) for direction in ("up", "down") for slot in schedule]
+    return [*packets, *(data for answer in answers for data in answer), *media]
+
+
+def rtcp_packets() -> list[bytes]:
+    """Return a sender report with a block, a receiver report, and a compound of them."""
+    block = struct.pack(">IIIIII", 0x1234, 0x05_000010, 70_000, 480, 0x12345678, 65536)
+    sender = struct.pack(">BBHIQIII", 0x81, 200, 12, 0x5678, 1 << 63, 90_000, 50, 5000) + block
+    receiver = struct.pack(">BBHI", 0x81, 201, 7, 0x5678) + block
+    feedback = struct.pack(">BBHIIHH", 0x81, 205, 3, 0x5678, 0x1234, 17, 3)
+    goodbye = struct.pack(">BBHI", 0x81, 203, 1, 0x5678)
+    return [sender, receiver, feedback, goodbye, sender + receiver + goodbye]
+
+
+def captures() -> list[bytes]:
+    """Return the first packets of a captured call of each look, as files."""
+    files = []
+    with tempfile.TemporaryDirectory() as folder:
+        for look in LOOKS:
+            path = Path(folder) / "call.pcap"
+            write_capture(path, capture_call(look, load_policy(CLEAN), seed=1, duration_s=1.0).seen[:12])
+            files.append(path.read_bytes())
+    return files
+
+
+def seeds_of(target: Target) -> list[bytes]:
+    """Return valid inputs of a target."""
+    if target.kind == "dialect":
+        name = target.name.removeprefix("dialect-")
+        return packets_of(name.replace("random-", "random:"))
+    if target.name == "wire-rtcp":
+        return rtcp_packets()
+    if target.name == "file-capture":
+        return captures()
+    looks = [data for name in LOOKS for data in packets_of(name)]
+    return [*looks, stun.binding_request(bytes(12)), bytes(12)]
+
+
+def main() -> None:
+    """Write the inputs of every target that has none yet."""
+    for target in targets():
+        if not stored(target):
+            store(target, seeds_of(target))
+            sys.stdout.write(f"{target.name}: {len(stored(target))} inputs\n")
+
+
+if __name__ == "__main__":
+    main()
