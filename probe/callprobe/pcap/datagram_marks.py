@@ -67,7 +67,7 @@ def _wireguard(data: bytes) -> str | None:
 
 def _stun_forms(data: bytes) -> str | None:
     """Zoom's binding request has no cookie and attribute 0x0101 that counts (zoom_p2p.pcapng frame 8)."""
-    if data[1] == 1 and data[20:24] == b"\x01\x01\x00\x14" and data[4:8] != _COOKIE:
+    if data[1:2] == b"\x01" and data[20:24] == b"\x01\x01\x00\x14" and data[4:8] != _COOKIE:
         return "zoom-stun" if data[24:34] == b"1234567890" else None
     return None
 
@@ -89,7 +89,7 @@ def _teams_uuid(data: bytes) -> str | None:
 def _zoom_peer(data: bytes) -> str | None:
     """Head of a peer-to-peer probe: 1f02, address as text, UUID as text (zoom_p2p.pcapng frame 63)."""
     at = 28 + int.from_bytes(data[24:28], "big")
-    found = data[1] == 2 and at < 100 and data[at : at + 4] == b"\x00\x00\x00\x24"
+    found = data[1:2] == b"\x02" and at < 100 and data[at : at + 4] == b"\x00\x00\x00\x24"
     return "zoom-peer" if found and _is_uuid(data[at + 4 : at + 40]) else None
 
 
@@ -106,7 +106,7 @@ def _is_uuid(text: bytes) -> bool:
 
 def _microsoft_turn(data: bytes) -> str | None:
     """Multiplexed TURN (MS-TURN section 2.2.3): FF10, the size of the rest."""
-    return "ms-turn" if data[1] == 0x10 and int.from_bytes(data[2:4], "big") == len(data) - 4 else None
+    return "ms-turn" if data[1:2] == b"\x10" and int.from_bytes(data[2:4], "big") == len(data) - 4 else None
 
 
 def _text(data: bytes) -> str | None:
