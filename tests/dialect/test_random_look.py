@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from callprobe.dialect.contract import FlowKeys, Heard
+from callprobe.dialect.contract import FlowKeys, Heading, Heard
 from callprobe.dialect.random_look import RandomLook
 from callprobe.dialect.registry import LOOKS, find
 from callprobe.wire.demux import Protocol, classify
@@ -105,4 +105,4 @@ def test_twenty_bytes_are_enough() -> None:
     slot = control.schedule("voice", 1, 1)[0]._replace(size=20, sequence=777)
     data = control.media(KEYS, "up", slot)
     assert len(data) == 20
-    assert control.hear(KEYS, "up", data) == (Heard.MEDIA, 777)
+    assert control.hear(KEYS, "up", data) == Heading(Heard.MEDIA, 777)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callprobe.dialect.contract import Dialect, Direction, FlowKeys, Heard
+from callprobe.dialect.contract import Dialect, Direction, FlowKeys, Heading, Heard
 from callprobe.dialect.registry import LOOKS, UnknownDialectError, find, names
 from callresults.failure import Failure
 
@@ -61,7 +61,7 @@ def test_media_keep_their_size_and_are_heard_with_their_number(name: str, medium
     for slot in look.schedule(medium, 20, 3):
         data = look.media(KEYS, direction, slot)
         assert len(data) == slot.size
-        assert look.hear(KEYS, direction, data) == (Heard.MEDIA, slot.sequence)
+        assert look.hear(KEYS, direction, data) == Heading(Heard.MEDIA, slot.sequence)
         assert look.ident_of(data) in look.idents(KEYS) or direction == "down"
 
 

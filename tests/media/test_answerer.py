@@ -15,7 +15,7 @@ LOOKS = [name for name in names() if name != "open"]
 def make(name: str = "telegram-v2") -> Answerer:
     look = find(name)
     up, down = look.schedule("voice", 1.0, 1), look.schedule("voice", 1.0, 2)
-    return Answerer(3, look, KEYS, down, packets_up=len(up), start_ns=SECOND)
+    return Answerer(3, look, KEYS, down, schedule_up=up, start_ns=SECOND)
 
 
 def media(answerer: Answerer, number: int) -> bytes:

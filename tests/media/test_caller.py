@@ -16,7 +16,7 @@ LOOKS = [name for name in names() if name != "open"]
 def make(name: str = "telegram-v2", duration_s: float = 1.0) -> tuple[Caller, Dialect]:
     look = find(name)
     schedule = look.schedule("voice", duration_s, 1)
-    return Caller(look, KEYS, PEER, schedule, packets_down=len(schedule)), look
+    return Caller(look, KEYS, PEER, schedule, schedule_down=schedule), look
 
 
 def answer(look: Dialect) -> bytes:

@@ -136,7 +136,7 @@ def test_ports_are_shifted_as_far_as_the_url_is_from_the_responder() -> None:
     """A relay forwards consecutive ports one to one."""
     session = opened(Net(created(GRANT)))
     for _ in range(10):
-        peer, own = session.draw_peer(random.Random())
+        peer, own = session.draw_peer(random.Random(), GRANT.flows[0])
         assert peer == ("192.0.2.1", own + 522)
         assert own in GRANT.ports
 

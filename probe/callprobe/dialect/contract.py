@@ -67,6 +67,8 @@ class Heading(NamedTuple):
     kind: Heard
     sequence_low16: int | None = None
     """For media: the schedule's sequence modulo 65536, start value removed."""
+    twins: tuple[int, ...] = ()
+    """All sequences whose packets have these very bytes, where there are several: time tells them apart."""
 
 
 class SetupStage(NamedTuple):
@@ -78,7 +80,11 @@ class SetupStage(NamedTuple):
     deadline_ns: int
     """After the first request."""
     retry_ns: tuple[int, ...]
-    """Offsets of the requests after the first one's time, the first being 0."""
+    """Offsets of the requests after the first one's time, the first being 0.
+
+    Empty: the look sends nothing of its own before its media, and the echo that a run's flows share is its
+    set-up.
+    """
 
 
 class Dialect(Protocol):
@@ -94,8 +100,13 @@ class Dialect(Protocol):
     keepalive_ns: int | None
     """Interval of the further keepalives, or None."""
 
-    def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
-        """Return the media packets of one direction, a pure function of its arguments."""
+    def schedule(
+        self, medium: CallMedium, duration_s: float, seed: int, direction: Direction = "up"
+    ) -> Schedule:
+        """Return the media packets of one direction, a pure function of its arguments.
+
+        A look that is drawn gives both directions alike and tells them apart by their seeds.
+        """
         ...
 
     def requests(self, keys: FlowKeys, attempt: int) -> list[bytes]:

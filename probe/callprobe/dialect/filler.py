@@ -30,7 +30,12 @@ def faceless(keys: FlowKeys, label: str) -> bytes:
 
     Neither a protocol's first byte, nor STUN's cookie at byte 4, nor a twelve-byte run of FF can come about.
     """
-    drawn = bytearray(keys.derive(label, TOKEN_BYTES))
+    return unclaimed(keys.derive(label, TOKEN_BYTES))
+
+
+def unclaimed(start_bytes: bytes) -> bytes:
+    """Return 12 drawn bytes, changed as little as it takes to be the start of no protocol's datagram."""
+    drawn = bytearray(start_bytes)
     drawn[0] = _UNCLAIMED[drawn[0] % len(_UNCLAIMED)]
     drawn[4] ^= 0x80 if drawn[4] == 0x21 else 0
     drawn[11] ^= 0x80 if drawn[11] == 0xFF else 0

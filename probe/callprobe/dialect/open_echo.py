@@ -49,9 +49,11 @@ class OpenEcho:
     keepalive_first_ns: int | None = None
     keepalive_ns: int | None = None
 
-    def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
+    def schedule(
+        self, medium: CallMedium, duration_s: float, seed: int, direction: Direction = "up"
+    ) -> Schedule:
         """Return no packets."""
-        del medium, duration_s, seed
+        del medium, duration_s, seed, direction
         return ()
 
     def requests(self, keys: FlowKeys, attempt: int) -> list[bytes]:

@@ -81,8 +81,10 @@ class RandomLook:
         self.keepalive_ns = mirror.keepalive_ns
         self._mirror = mirror
 
-    def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
-        return self._mirror.schedule(medium, duration_s, seed)
+    def schedule(
+        self, medium: CallMedium, duration_s: float, seed: int, direction: Direction = "up"
+    ) -> Schedule:
+        return self._mirror.schedule(medium, duration_s, seed, direction)
 
     def requests(self, keys: FlowKeys, attempt: int) -> list[bytes]:
         mirrored = self._mirror.requests(keys, attempt)

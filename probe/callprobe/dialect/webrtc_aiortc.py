@@ -102,7 +102,10 @@ class WebrtcAiortc:
     keepalive_first_ns: int | None = 5 * SECOND_NS
     keepalive_ns: int | None = 5 * SECOND_NS
 
-    def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
+    def schedule(
+        self, medium: CallMedium, duration_s: float, seed: int, direction: Direction = "up"
+    ) -> Schedule:
+        del direction
         return _schedule(medium, duration_s, seed)
 
     def requests(self, keys: FlowKeys, attempt: int) -> list[bytes]:

@@ -113,7 +113,10 @@ class WhatsApp2023:
     keepalive_first_ns: int | None = 0
     keepalive_ns: int | None = 3 * SECOND_NS
 
-    def schedule(self, medium: CallMedium, duration_s: float, seed: int) -> Schedule:
+    def schedule(
+        self, medium: CallMedium, duration_s: float, seed: int, direction: Direction = "up"
+    ) -> Schedule:
+        del direction
         return _schedule(medium, duration_s, seed)
 
     def requests(self, keys: FlowKeys, attempt: int) -> list[bytes]:

@@ -6,10 +6,11 @@ writes down every arrival; whether a datagram may leave at all is the business o
 
 from typing import Final
 
-from callprobe.dialect.contract import Dialect, FlowKeys, Heard, Schedule
+from callprobe.dialect.contract import Dialect, FlowKeys, Heading, Heard, Schedule
 from callprobe.media.flow import Address
 from callprobe.media.sequence import extend
 from callprobe.media.session import FlowView
+from callprobe.media.twins import Twins
 
 COPIES_RECORDED: Final = 4
 """Arrivals written down per packet of the schedule; who sends more finds the record marked incomplete."""
@@ -25,18 +26,19 @@ class Answerer:
         keys: FlowKeys,
         schedule: Schedule,
         *,
-        packets_up: int,
+        schedule_up: Schedule,
         start_ns: int,
     ) -> None:
         """Prepare a flow; it belongs to no source address until the first datagram binds it.
 
-        ``packets_up``: how many media packets the probe's schedule has; any other number is not the probe's.
+        ``schedule_up``: the probe's; a media packet of any other number is not its.
         """
         self.flow_id = flow_id
         self.dialect = dialect
         self.keys = keys
         self.schedule = schedule
-        self._packets_up = packets_up
+        self._schedule_up = schedule_up
+        self._twins = Twins(schedule_up)
         self._start_ns = start_ns
         self._first_control_ns: int | None = None
         self._control_received = 0
@@ -76,8 +78,8 @@ class Answerer:
     ) -> list[bytes] | None:
         """Record an arrival and return the answers it wants; None when it is not this flow's."""
         heading = self.dialect.hear(self.keys, "up", data)
-        if heading.kind is Heard.MEDIA and heading.sequence_low16 is not None:
-            return self._media(now_ns, kernel_ns, heading.sequence_low16)
+        if heading.kind is Heard.MEDIA:
+            return self._media(now_ns, kernel_ns, heading)
         if heading.kind is not Heard.CONTROL:
             return None
         self._control_received += 1
@@ -112,18 +114,25 @@ class Answerer:
             complete=self._complete,
         )
 
-    def _media(self, now_ns: int, kernel_ns: int, sequence_low16: int) -> list[bytes] | None:
-        sequence = extend(self._highest, sequence_low16)
-        if not 0 <= sequence < self._packets_up:
+    def _media(self, now_ns: int, kernel_ns: int, heading: Heading) -> list[bytes] | None:
+        low16 = self._twins.settle(heading, kernel_ns)
+        sequence = -1 if low16 is None else extend(self._highest, low16)
+        if not 0 <= sequence < len(self._schedule_up):
             return None
         self._highest = max(self._highest, sequence)
-        if len(self._received) < COPIES_RECORDED * self._packets_up:
+        if len(self._received) < COPIES_RECORDED * len(self._schedule_up):
             self._received.append((sequence, kernel_ns))
         else:
             self._complete = False
         if self._media_from is None:
-            self._media_from = now_ns
+            self._join_media(now_ns, self._schedule_up[sequence].offset_ns)
         return []
+
+    def _join_media(self, now_ns: int, offset_ns: int) -> None:
+        """Begin at the place where the probe is; what would have been due before is never sent."""
+        self._media_from = now_ns - offset_ns
+        while self._slot < len(self.schedule) and self.schedule[self._slot].offset_ns < offset_ns:
+            self._slot += 1
 
     def _us(self, at_ns: int | None) -> int | None:
         return None if at_ns is None else (at_ns - self._start_ns) // 1000

@@ -11,8 +11,11 @@ from typing import Final
 from callprobe.dialect.contract import Dialect, FlowKeys, Heading, Heard, Schedule
 from callprobe.media.flow import Address, Datagram
 from callprobe.media.sequence import extend
+from callprobe.media.twins import Twins
 
 NEVER: Final = 1 << 62
+FAREWELL_AFTER_NS: Final = 20_000_000
+"""After the last media packet."""
 COPIES_NOTED: Final = 4
 """Arrivals noted of one packet; a flood of copies fills no memory and hides no other packet."""
 
@@ -42,18 +45,19 @@ class Caller:
     """One call-shaped flow from the probe's side; see ``FlowMachine`` for the four methods."""
 
     def __init__(
-        self, dialect: Dialect, keys: FlowKeys, peer: Address, schedule: Schedule, *, packets_down: int
+        self, dialect: Dialect, keys: FlowKeys, peer: Address, schedule: Schedule, *, schedule_down: Schedule
     ) -> None:
         """Prepare a flow; it is silent until ``begin_setup``.
 
-        ``packets_down``: how many media packets the far end's schedule has; any other number is not its.
+        ``schedule_down``: the far end's; a media packet of any other number is not its.
         """
         self.log = CallerLog()
         self._dialect = dialect
         self._keys = keys
         self._peer = peer
         self._schedule = schedule
-        self._packets_down = packets_down
+        self._schedule_down = schedule_down
+        self._twins = Twins(schedule_down)
         self._requests_at: list[int] = []
         self._attempt = 0
         self._setup_until = NEVER
@@ -77,16 +81,19 @@ class Caller:
         return self._linger_until == 0
 
     def begin_setup(self, at_ns: int) -> None:
-        """Send the first set-up request at ``at_ns``."""
+        """Send the first set-up request at ``at_ns``; a look that has none is through with it."""
         self._requests_at = [at_ns + offset for offset in self._dialect.setup.retry_ns]
         self._setup_until = at_ns + self._dialect.setup.deadline_ns
+        self._setup_over = not self._requests_at
 
     def begin_media(self, at_ns: int, *, linger_ns: int) -> None:
-        """Send the first media packet at ``at_ns``; listen ``linger_ns`` after the last one."""
+        """Begin the schedule at ``at_ns``; listen ``linger_ns`` after the last packet of either end."""
         self._media_from = at_ns
-        last = self._schedule[-1].offset_ns if self._schedule else 0
-        self._farewell_at = at_ns + last + 20_000_000
-        self._linger_until = self._farewell_at + linger_ns
+        ours, theirs = (
+            schedule[-1].offset_ns if schedule else 0 for schedule in (self._schedule, self._schedule_down)
+        )
+        self._farewell_at = at_ns + ours + FAREWELL_AFTER_NS
+        self._linger_until = at_ns + max(ours, theirs) + FAREWELL_AFTER_NS + linger_ns
 
     def next_deadline(self) -> int | None:
         """Return the earliest of: set-up request, media slot, keepalive, farewell, end of waiting."""
@@ -135,11 +142,12 @@ class Caller:
         self.log.send_errors += 1
 
     def _arrive(self, heading: Heading, kernel_ns: int) -> None:
-        if heading.sequence_low16 is None:
+        low16 = self._twins.settle(heading, kernel_ns)
+        if low16 is None:
             self.log.foreign += 1
             return
-        sequence = extend(self._highest, heading.sequence_low16)
-        if not 0 <= sequence < self._packets_down or self._copies[sequence] >= COPIES_NOTED:
+        sequence = extend(self._highest, low16)
+        if not 0 <= sequence < len(self._schedule_down) or self._copies[sequence] >= COPIES_NOTED:
             self.log.foreign += 1
             return
         self._highest = max(self._highest, sequence)

@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from callprobe.dialect.contract import CallMedium
+from callprobe.dialect.contract import CallMedium, Dialect, Schedule
 
+TRACES_PATH = "/v1/traces"
+"""GET says what traces are taken; ``/{digest}`` GET whether that one is there, PUT (a packed trace) lays it
+down for the sessions that replay it."""
 SESSIONS_PATH = "/v1/sessions"
 """POST opens; ``/{session_id}/media`` POST begins the far end's media; ``/{session_id}/record`` GET hands
 over the receive record; DELETE ends."""
@@ -32,7 +35,11 @@ class FlowRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One flow that the probe wants to run."""
 
     dialect: str
-    """Registered look; for a control ``random:<look whose shape it mirrors>``; ``open`` for the UDP echo."""
+    """Registered look; for a control ``random:<look whose shape it mirrors>``; ``open`` for the UDP echo.
+
+    For a replay ``replay:<digest of the trace>``, and ``replay-inverted:`` or ``replay-random:`` for its
+    controls.
+    """
     medium: CallMedium
     media_duration_s: float
     schedule_seed: int
@@ -48,12 +55,24 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How long the media of a WebRTC call will last; null when none is wanted."""
 
 
-class FlowGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TraceOffer(msgspec.Struct, frozen=True, kw_only=True):
+    """What traces a responder takes."""
+
+    max_bytes: int
+    """Of the packed message."""
+    max_packets: int
+    """In one direction."""
+    max_duration_s: float
+
+
+class FlowGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """One granted flow, in the order of the request."""
 
     flow_id: int
     key: bytes
     """32 bytes (base64 in JSON)."""
+    port: int | None = None
+    """The only one of ``ports`` at which this flow is known, for one that carries no token; null: any."""
 
 
 class SessionGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,7 +85,7 @@ class SessionGrant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     base_port: int | None
     """The responder's own TCP port when UDP ports are to be taken relative to the URL's port."""
     ports: tuple[int, ...]
-    """UDP ports; the probe draws one at random for each flow."""
+    """UDP ports; the probe draws one at random for each flow that has none of its own."""
     max_media_duration_s: float
     flows: tuple[FlowGrant, ...]
 
@@ -116,3 +135,12 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 def down_seed(schedule_seed: int) -> int:
     """Return the seed of the responder's own schedule, so that both directions differ."""
     return schedule_seed ^ 0x5A5A5A5A
+
+
+def schedules_of(dialect: Dialect, wanted: FlowRequest) -> tuple[Schedule, Schedule]:
+    """Return what the probe and the responder send in a flow of this look."""
+    medium, duration_s, seed = wanted.medium, wanted.media_duration_s, wanted.schedule_seed
+    return (
+        dialect.schedule(medium, duration_s, seed, "up"),
+        dialect.schedule(medium, duration_s, down_seed(seed), "down"),
+    )

@@ -5,12 +5,14 @@ and then send their media on one 20 ms grid, each arm in its own randomly drawn 
 """
 
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
 from callprobe.dialect.contract import CallMedium, Dialect, FlowKeys, Schedule
+from callprobe.dialect.opening import Opening
 from callprobe.media.caller import Caller, CallerLog
 from callprobe.media.flow import Address, FlowMachine
 from callprobe.media.session import MEDIA_LEAD_NS, FlowView, SessionRecord
@@ -25,6 +27,7 @@ from callprobe.nettest.ladder import (
     setup_stage,
     udp_open_stage,
 )
+from callprobe.nettest.openings import Replayed, opening_stages
 from callresults.failure import Failure
 from callresults.metrics.direction import DirectionMetrics
 from callresults.metrics.summary import (
@@ -45,6 +48,8 @@ LINGER_NS: Final = 2_100_000_000
 LATE_VOID_MS: Final = 60.0
 """Sends later than the depth of the jitter buffer (p99): the machine, not the network, spoilt the call."""
 PROGRESS_NS: Final = 1_000_000_000
+LONGEST_PTIME_MS: Final = 120
+"""Of a voice packet (Opus, RFC 7587)."""
 
 Progress = Callable[[str, float], None]
 """Called with a phase's name and the share (0..1) of the nettest that is done."""
@@ -63,6 +68,8 @@ class ArmPlan:
     schedule: Schedule
     schedule_down: Schedule
     """What the far end will send."""
+    openings: tuple[Opening, ...] = ()
+    """Of a replay: the packets that set the call up; rungs of their own."""
 
 
 @dataclass
@@ -101,8 +108,7 @@ def prepare(plans: Sequence[ArmPlan], udp_open: UdpOpen, *, origin_ns: int) -> C
 
 
 def _caller(plan: ArmPlan) -> Caller:
-    packets_down = len(plan.schedule_down)
-    return Caller(plan.dialect, plan.keys, plan.peer, plan.schedule, packets_down=packets_down)
+    return Caller(plan.dialect, plan.keys, plan.peer, plan.schedule, schedule_down=plan.schedule_down)
 
 
 async def run(
@@ -181,7 +187,9 @@ class _Flows:
         end_ns = max(grid_ns, self.outcome.udp_open.deadline_ns)
         for place, arm in zip(places, arms, strict=True):
             start_ns = grid_ns + place * GRID_NS // len(arms)
-            last_ns = start_ns + (arm.plan.schedule[-1].offset_ns if arm.plan.schedule else 0)
+            last_ns = start_ns + max(
+                last_offset_ns(arm.plan.schedule), last_offset_ns(arm.plan.schedule_down)
+            )
             arm.caller.begin_media(start_ns, linger_ns=LINGER_NS)
             arm.media_from_ns, arm.media_until_ns = start_ns, last_ns
             end_ns = max(end_ns, last_ns + LINGER_NS + 2 * GRID_NS)
@@ -189,6 +197,11 @@ class _Flows:
 
     def _finished(self) -> bool:
         return self.outcome.udp_open.finished and all(arm.caller.finished for arm in self.outcome.arms)
+
+
+def last_offset_ns(schedule: Schedule) -> int:
+    """Return when the last packet of a schedule is due; 0 without packets."""
+    return schedule[-1].offset_ns if schedule else 0
 
 
 def _local(group: FlowGroup, index: int, log: CallerLog) -> LocalConditions:
@@ -213,7 +226,12 @@ def quantile_ms(ordered_ns: Sequence[int], share: float) -> float | None:
 
 def stages_of_arm(outcome: CallOutcome, arm: ArmOutcome, record: SessionRecord | None) -> tuple[Stage, ...]:
     """Return the ladder of one arm above ``session_open``."""
-    return (*_open_stages(outcome, arm), *_media_stages(outcome, arm, record))
+    opening: tuple[Stage, ...] = ()
+    if arm.media_from_ns is not None:
+        view = view_of(record, arm.plan.flow_id)
+        seen = Replayed(arm.log, view, arm.media_from_ns, arm.media_until_ns, arm.interrupted)
+        opening = opening_stages(arm.plan.openings, seen, origin_ns=outcome.origin_ns)
+    return (*_open_stages(outcome, arm), *opening, *_media_stages(outcome, arm, record))
 
 
 def echo_stage(outcome: CallOutcome) -> Stage:
@@ -226,6 +244,8 @@ def _open_stages(outcome: CallOutcome, arm: ArmOutcome) -> tuple[Stage, ...]:
     setup = arm.plan.dialect.setup
     ended_ns = arm.media_until_ns if arm.media_from_ns is None else arm.media_from_ns
     own = setup_stage(arm.log, setup, origin_ns=outcome.origin_ns, end_ns=ended_ns)
+    if not setup.retry_ns:
+        return (echo_stage(outcome),)
     return (own,) if setup.name == "udp_open" else (echo_stage(outcome), own)
 
 
@@ -233,9 +253,20 @@ def _media_stages(outcome: CallOutcome, arm: ArmOutcome, record: SessionRecord |
     origin_ns = outcome.origin_ns
     if arm.media_from_ns is None:
         return no_media(seconds(arm.media_until_ns, origin_ns), Failure.INTERRUPTED)
-    due = Span(arm.media_from_ns, arm.media_until_ns)
-    down = HeardMedia([at for _, at in arm.log.arrived], due)
-    up = _heard_up(record, arm.plan.flow_id, due.until_ns - due.from_ns)
+    up_ns, down_ns = (
+        min(last_offset_ns(schedule), arm.media_until_ns - arm.media_from_ns)
+        for schedule in (arm.plan.schedule, arm.plan.schedule_down)
+    )
+    up = _heard_up(record, arm.plan.flow_id, up_ns)
+    if arm.plan.schedule_down:
+        first_ns = min(arm.plan.schedule_down[0].offset_ns, down_ns)
+        due = Span(arm.media_from_ns + first_ns, arm.media_from_ns + down_ns)
+        down = HeardMedia([at for _, at in arm.log.arrived], due)
+    elif up is None:
+        return no_media(seconds(arm.media_from_ns, origin_ns), Failure.RESPONDER_VIEW_MISSING)
+    else:
+        due = Span(arm.media_from_ns, arm.media_from_ns + up_ns)
+        down = HeardMedia([], due, nothing_due=True)
     return media_stages(down, up, origin_ns=origin_ns, interrupted=arm.interrupted)
 
 
@@ -256,13 +287,16 @@ def _heard_up(record: SessionRecord | None, flow_id: int, length_ns: int) -> Hea
 def void_reason(outcome: CallOutcome, record: SessionRecord | None) -> str | None:
     """Return why nothing may be concluded from the flows, or None.
 
-    ``late``: the own machine sent too late. ``path-not-proved``: something passed, but the responder never
-    saw proof that this host receives, and by its own rule held media back.
+    ``late``: the own machine sent too late. ``far-end-unknown``: nothing was due from the far end, and what
+    it heard is not known. ``path-not-proved``: something passed, but the responder never saw proof that this
+    host receives, and by its own rule held media back.
     """
     late_ms = [arm.local.send_late_ms_p99 for arm in outcome.arms if arm.local is not None]
     if any(value is not None and value > LATE_VOID_MS for value in late_ms):
         return "late"
-    if record is None or record.proved:
+    if record is None:
+        return None if any(arm.plan.schedule_down for arm in outcome.arms) else "far-end-unknown"
+    if record.proved:
         return None
     heard_here = any(arm.log.answered_ns is not None or arm.log.arrived for arm in outcome.arms)
     heard_there = any(view.received_sequence for view in record.flows)
@@ -310,12 +344,22 @@ def sent_down(view: FlowView) -> list[SentPacket]:
     ]
 
 
-def options_for(medium: CallMedium, schedule: Schedule) -> MetricOptions:
+def options_for(medium: CallMedium, schedule: Schedule, *, recorded: bool = False) -> MetricOptions:
     """Return the metric options of a medium; a voice packet holds as much as the schedule's smallest gap.
 
-    Video has no fixed packet time and no reference codec, so no path index either.
+    Video has no fixed packet time and no reference codec, so no path index either. Of a ``recorded`` call,
+    whose gaps have the jitter of their day, the commonest one counts.
     """
     if medium == "video":
         return MetricOptions(ptime_ms=None, playout_ms=120.0, codec=None)
-    gaps = (later.offset_ns - earlier.offset_ns for earlier, later in pairwise(schedule))
-    return MetricOptions(ptime_ms=min(gaps, default=20_000_000) / 1e6)
+    gaps_ns = [later.offset_ns - earlier.offset_ns for earlier, later in pairwise(schedule)]
+    if recorded:
+        return MetricOptions(ptime_ms=_commonest_ms(gaps_ns))
+    return MetricOptions(ptime_ms=min(gaps_ns, default=20_000_000) / 1e6)
+
+
+def _commonest_ms(gaps_ns: Sequence[int]) -> float:
+    """Return the commonest gap that may be between two voice packets, to 10 ms; 20 where there is none."""
+    tens = Counter(round(gap_ns / 1e7) for gap_ns in gaps_ns)
+    likely = [(count, ten) for ten, count in tens.items() if 1 <= ten <= LONGEST_PTIME_MS // 10]
+    return float(10 * max(likely)[1]) if likely else 20.0

@@ -84,15 +84,21 @@ class HeardMedia(NamedTuple):
 
     arrived_ns: Sequence[int]
     due: Span
+    nothing_due: bool = False
+    """A direction in which nobody was to send, as a recorded call may have one; it hinders nothing."""
 
     @property
     def began(self) -> bool:
         """Whether the first packet came in time."""
+        if self.nothing_due:
+            return True
         return bool(self.arrived_ns) and min(self.arrived_ns) <= self.due.from_ns + self.due.deadline_ns
 
     @property
     def stalled(self) -> bool:
         """Whether the direction was silent at the end for longer than a call bears."""
+        if self.nothing_due:
+            return False
         length_ns = self.due.until_ns - self.due.from_ns
         silence_ns = self.due.until_ns - max(self.arrived_ns)
         return silence_ns > min(STALL_NS, int(STALL_SHARE * length_ns))
@@ -111,7 +117,7 @@ def media_stages(
     alive = down.began and (up is None or up.began)
     if not alive:
         return _silent(start_s, down.due, interrupted=interrupted)
-    first_s = max(seconds(min(down.arrived_ns), origin_ns), start_s)
+    first_s = max(seconds(min(down.arrived_ns, default=down.due.from_ns), origin_ns), start_s)
     first = Stage(
         name="media_first_packet",
         t0=start_s,

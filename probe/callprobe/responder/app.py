@@ -1,5 +1,6 @@
 """The responder's HTTP side: sessions, records, WHIP and an explaining page. Ports only, no address."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -10,10 +11,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from callprobe.media.session import MEDIA_LEAD_NS, SESSIONS_PATH, WHIP_PATH, Refusal, SessionRequest
-from callprobe.responder.plane import BusyError, RefusedError, ResponderPlane
+from callprobe.dialect.trace import Trace, TraceError
+from callprobe.media.session import (
+    MEDIA_LEAD_NS,
+    SESSIONS_PATH,
+    TRACES_PATH,
+    WHIP_PATH,
+    Refusal,
+    SessionRequest,
+)
+from callprobe.responder.limits import BusyError, RefusedError
+from callprobe.responder.plane import ResponderPlane
 
 MAX_BODY_BYTES: Final = 64 * 1024
+MAX_UPLOADS: Final = 4
+"""Traces that may be on their way in at once."""
+NO_TRACES: Final = "this responder replays no traces"
 PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>callprobe responder</title>
 <body style="font-family:sans-serif;max-width:40em;margin:2em auto">
 <h1>This is a callprobe responder</h1>
@@ -52,11 +65,15 @@ def build_app(
 ) -> Starlette:
     """Return the ASGI application of one responder."""
     routes = _Routes(plane, now_ns, draw_port, calls)
+    traces = _Traces(plane, now_ns)
     session = SESSIONS_PATH + "/{session_id}"
     return Starlette(
         routes=[
             Route("/", routes.page, methods=["GET"]),
             Route(SESSIONS_PATH, _bounded(routes.open), methods=["POST"]),
+            Route(TRACES_PATH, traces.offer, methods=["GET"]),
+            Route(TRACES_PATH + "/{digest}", traces.has, methods=["GET"]),
+            Route(TRACES_PATH + "/{digest}", traces.lay, methods=["PUT"]),
             Route(session + "/media", routes.begin_media, methods=["POST"]),
             Route(session + "/record", routes.record, methods=["GET"]),
             Route(session, routes.close, methods=["DELETE"]),
@@ -79,15 +96,69 @@ def _bounded(
     handler: Callable[[Request, bytes], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
     async def read_then_handle(request: Request) -> Response:
-        body = b""
-        with suppress(ClientDisconnect):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    return _refused(f"the request is larger than {MAX_BODY_BYTES} bytes", 413)
-        return await handler(request, body)
+        body = await _body(request, MAX_BODY_BYTES)
+        return _too_large(MAX_BODY_BYTES) if body is None else await handler(request, body)
 
     return read_then_handle
+
+
+async def _body(request: Request, max_bytes: int) -> bytes | None:
+    """Return the body, or None when it has more than ``max_bytes``."""
+    body = bytearray()
+    with suppress(ClientDisconnect):
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > max_bytes:
+                return None
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> Response:
+    return _refused(f"the request is larger than {max_bytes} bytes", 413)
+
+
+class _Traces:
+    """The handlers of what is laid down to be replayed; nothing of it is written anywhere."""
+
+    def __init__(self, plane: ResponderPlane, now_ns: Callable[[], int]) -> None:
+        self._plane = plane
+        self._now_ns = now_ns
+        self._uploads = 0
+
+    async def offer(self, request: Request) -> Response:
+        del request
+        offer = self._plane.trace_offer()
+        return _refused(NO_TRACES, 403) if offer is None else _json(offer)
+
+    async def has(self, request: Request) -> Response:
+        known = self._plane.has_trace(request.path_params["digest"], self._now_ns())
+        return Response(status_code=204) if known else _refused("no such trace", 404)
+
+    async def lay(self, request: Request) -> Response:
+        offer = self._plane.trace_offer()
+        if offer is None:
+            return _refused(NO_TRACES, 403)
+        if self._uploads >= MAX_UPLOADS:
+            return _refused("the responder is busy with other traces; try again in a few minutes", 429)
+        self._uploads += 1
+        try:
+            packed = await _body(request, offer.max_bytes)
+            return _too_large(offer.max_bytes) if packed is None else await self._lay(request, packed)
+        finally:
+            self._uploads -= 1
+
+    async def _lay(self, request: Request, packed: bytes) -> Response:
+        try:
+            # In a thread: a big one takes longer than the media of others can wait.
+            trace = await asyncio.to_thread(Trace.unpack, packed)
+            if trace.digest != request.path_params["digest"]:
+                return _refused("the trace is not the one of that name", 422)
+            self._plane.lay_trace(trace, self._now_ns())
+        except BusyError as error:
+            return _refused(str(error), 429)
+        except (TraceError, RefusedError) as error:
+            return _refused(str(error), 422)
+        return Response(status_code=204)
 
 
 class _Routes:

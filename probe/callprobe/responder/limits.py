@@ -5,6 +5,14 @@ from dataclasses import dataclass
 import msgspec
 
 
+class RefusedError(Exception):
+    """The responder does not grant this; the text is one sentence for the asker."""
+
+
+class BusyError(RefusedError):
+    """The responder does not grant this now, but may later."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ceilings of one responder; the config file may lower or raise them."""
 
@@ -19,6 +27,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Media packets per flow and direction."""
     max_session_packets: int = 60_000
     """Media packets that all flows of one session may send in one direction: memory and time have an end."""
+    max_traces: int = 16
+    """Traces kept for replays at once, in memory only; 0: none are taken."""
+    max_trace_bytes: int = 8 << 20
+    """Of one trace as it comes."""
+    max_traces_bytes: int = 64 << 20
+    """Of all traces kept."""
+    max_trace_packets: int = 20_000
+    """In one direction of a trace."""
+    max_trace_duration_s: float = 90.0
+    trace_lifetime_s: float = 900.0
+    """A trace is forgotten this long after it was last asked for."""
+    max_replayed_packets: int = 400_000
+    """In both directions of all replayed flows of all sessions."""
 
 
 @dataclass

@@ -11,7 +11,9 @@ from typing import Final, NamedTuple
 
 from callprobe.dialect import open_echo
 from callprobe.dialect.contract import Dialect, FlowKeys
-from callprobe.dialect.registry import UnknownDialectError, find
+from callprobe.dialect.registry import UnknownDialectError, find, split_replay
+from callprobe.dialect.replay_look import for_flow
+from callprobe.dialect.trace import Trace
 from callprobe.media.answerer import Answerer
 from callprobe.media.flow import Address
 from callprobe.media.session import (
@@ -20,23 +22,18 @@ from callprobe.media.session import (
     SessionGrant,
     SessionRecord,
     SessionRequest,
-    down_seed,
+    TraceOffer,
+    schedules_of,
 )
-from callprobe.responder.limits import Account, Limits
+from callprobe.responder.limits import Account, BusyError, Limits, RefusedError
 from callprobe.responder.networks import NetworkTable
+from callprobe.responder.replays import Replays, is_replay
+from callprobe.responder.traces import TraceShelf
 
 OPEN: Final = "open"
 GRID_NS: Final = 20_000_000
 MAX_MOVES: Final = 8
 """How often a flow that has proved nothing may change its source address."""
-
-
-class RefusedError(Exception):
-    """The responder does not grant this; the text is one sentence for the asker."""
-
-
-class BusyError(RefusedError):
-    """The responder does not grant this now, but may later."""
 
 
 class Identity(NamedTuple):
@@ -65,6 +62,8 @@ class _Flow:
     moves: int = 0
     is_open_echo: bool = False
     nonce: bytes = b""
+    own_port: int | None = None
+    """Where a replay is known by its packets; None for flows that carry a token."""
     queued_ns: int | None = None
     """The one deadline that stands in the queue for this flow; older entries are stale."""
 
@@ -113,6 +112,8 @@ class ResponderPlane:
         self._by_ident: dict[bytes, _Flow] = {}
         self._by_source: dict[tuple[int, Address], _Flow] = {}
         self._looks: dict[str, Dialect] = {}
+        self._traces = TraceShelf(self.limits)
+        self._replays: Replays[_Flow] = Replays(ports, self.limits.max_replayed_packets)
         self._due: list[tuple[int, int, _Flow]] = []
         self._order = 0
 
@@ -129,8 +130,12 @@ class ResponderPlane:
             whip_media_duration_s=request.whip_media_duration_s,
         )
         session.flows = self._make_flows(session, request.flows)
-        for flow in session.flows:
-            self._register(flow)
+        try:
+            for flow in session.flows:
+                self._register(flow)
+        except RefusedError:
+            self._forget(session.flows)
+            raise
         self._sessions[session.session_id] = session
         return SessionGrant(
             session_id=session.session_id,
@@ -141,7 +146,8 @@ class ResponderPlane:
             ports=self.ports,
             max_media_duration_s=self.limits.max_media_duration_s,
             flows=tuple(
-                FlowGrant(flow_id=flow.answerer.flow_id, key=flow.answerer.keys.key) for flow in session.flows
+                FlowGrant(flow_id=flow.answerer.flow_id, key=flow.answerer.keys.key, port=flow.own_port)
+                for flow in session.flows
             ),
         )
 
@@ -185,15 +191,26 @@ class ResponderPlane:
         session = self._sessions.pop(session_id, None)
         if session is None:
             return False
-        for flow in session.flows:
-            for ident in flow.answerer.dialect.idents(flow.answerer.keys):
-                if self._by_ident.get(ident) is flow:
-                    del self._by_ident[ident]
-            self._unbind(flow)
+        self._forget(session.flows)
         return True
 
+    def trace_offer(self) -> TraceOffer | None:
+        """Return what traces are taken, None when none are."""
+        return self._traces.offer
+
+    def has_trace(self, digest: str, now_ns: int) -> bool:
+        """Say whether a trace is here, and keep it for another lifetime if so."""
+        self.expire(now_ns)
+        return self._traces.find(digest, now_ns) is not None
+
+    def lay_trace(self, trace: Trace, now_ns: int) -> None:
+        """Keep a trace for the sessions that replay it. Raises RefusedError."""
+        self.expire(now_ns)
+        self._traces.lay(trace, now_ns, in_use=self._replays.digests())
+
     def expire(self, now_ns: int) -> None:
-        """Forget sessions whose lifetime is over."""
+        """Forget sessions and traces whose lifetime is over."""
+        self._traces.expire(now_ns)
         for session_id in [name for name, session in self._sessions.items() if now_ns >= session.end_ns]:
             self.close_session(session_id)
 
@@ -224,7 +241,7 @@ class ResponderPlane:
             out = self._take(flow, now_ns, kernel_ns, data)
             if out is not None:
                 return out
-        other = self._flow_of(data)
+        other = self._flow_of(data) or self._replays.flow_of(port, data)
         if other is None or other is flow or not _may_move(other, source[0]):
             return []
         self._bind(other, port, source)
@@ -245,10 +262,17 @@ class ResponderPlane:
         ):
             raise RefusedError(f"media_duration_s must be within 0 and {limits.max_media_duration_s:g}")
         for wanted in request.flows:
-            try:
-                find(wanted.dialect)
-            except UnknownDialectError as error:
-                raise RefusedError(str(error)) from error
+            self._find(wanted.dialect)
+
+    def _find(self, name: str) -> Dialect:
+        """Return a registered look, or one made of a trace that is here. Raises RefusedError."""
+        replay = split_replay(name)
+        if replay is not None:
+            return self._traces.look(*replay)
+        try:
+            return find(name)
+        except UnknownDialectError as error:
+            raise RefusedError(str(error)) from error
 
     def _make_flows(self, session: _Session, wanted: tuple[FlowRequest, ...]) -> list[_Flow]:
         flows, packets = [], 0
@@ -262,22 +286,31 @@ class ResponderPlane:
         return flows
 
     def _make_flow(self, session: _Session, number: int, wanted: FlowRequest) -> _Flow:
-        dialect = find(wanted.dialect)
-        up, down = (
-            dialect.schedule(wanted.medium, wanted.media_duration_s, seed)
-            for seed in (wanted.schedule_seed, down_seed(wanted.schedule_seed))
-        )
+        keys = FlowKeys(self._entropy(32))
+        dialect = for_flow(self._find(wanted.dialect), keys, hears="up")
+        up, down = schedules_of(dialect, wanted)
         if max(len(up), len(down)) > self.limits.max_schedule_packets:
             raise RefusedError(f"too many packets: at most {self.limits.max_schedule_packets} per flow")
-        keys = FlowKeys(self._entropy(32))
-        answerer = Answerer(number, dialect, keys, down, packets_up=len(up), start_ns=session.start_ns)
+        answerer = Answerer(number, dialect, keys, down, schedule_up=up, start_ns=session.start_ns)
         return _Flow(answerer, session, is_open_echo=wanted.dialect == OPEN)
 
     def _register(self, flow: _Flow) -> None:
+        """Make a flow known by what its packets carry. Raises BusyError."""
+        if is_replay(flow):
+            flow.own_port = self._replays.place(flow)
+            return
         dialect = flow.answerer.dialect
         self._looks[dialect.name] = dialect
         for ident in dialect.idents(flow.answerer.keys):
             self._by_ident[ident] = flow
+
+    def _forget(self, flows: Iterable[_Flow]) -> None:
+        for flow in flows:
+            for ident in flow.answerer.dialect.idents(flow.answerer.keys):
+                if self._by_ident.get(ident) is flow:
+                    del self._by_ident[ident]
+            self._replays.remove(flow)
+            self._unbind(flow)
 
     def _take(self, flow: _Flow, now_ns: int, kernel_ns: int, data: bytes) -> list[Outgoing] | None:
         """Let a bound flow have an arrival from its source; None when it is not the flow's."""
@@ -339,13 +372,18 @@ class ResponderPlane:
         return self._allowed(flow, [open_echo.answer(keys, flow.nonce, data)])
 
     def _media(self, flow: _Flow, now_ns: int) -> list[Outgoing]:
-        """Return those of a flow's due media that may leave; only they are recorded as sent."""
+        """Return those of a flow's due media that may leave; only they are recorded as sent.
+
+        The bytes of a replay are whatever its asker chose, so no host that is not proved gets any.
+        """
         due = flow.answerer.on_time(now_ns)
         source, port = flow.source, flow.port
         if source is None:
             return []
         proved = source[0] in flow.session.proved_hosts
-        out = []
+        out: list[Outgoing] = []
+        if is_replay(flow) and not proved:
+            return out
         for sequence, data in due:
             if flow.account.try_send(len(data), proved=proved):
                 flow.answerer.sent(sequence, now_ns)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from callprobe.dialect.registry import find
+from callprobe.dialect.registry import REGISTERED, Looks, control_nature_of, split_replay
 from callprobe.media.session import FlowView, SessionGrant, SessionRecord
 from callprobe.nettest import call as call_nettest
 from callprobe.nettest.call import ArmOutcome, CallOutcome
@@ -58,6 +58,7 @@ class Joined(NamedTuple):
     before: tuple[Stage, ...]
     """Rungs below the flows: resolve, session_open."""
     void_reason: str | None
+    looks: Looks = REGISTERED
 
 
 class Packets(NamedTuple):
@@ -91,7 +92,8 @@ def call_keys(outcome: CallOutcome, arm: ArmOutcome, joined: Joined) -> CallKeys
     """Return the keys of one arm that is a flow of our own."""
     plan = arm.plan
     view = call_nettest.view_of(joined.record, plan.flow_id)
-    options = call_nettest.options_for(joined.scenario.medium, plan.schedule)
+    recorded = split_replay(plan.dialect.name) is not None
+    options = call_nettest.options_for(joined.scenario.medium, plan.schedule, recorded=recorded)
     up, down = call_nettest.metrics_of_arm(arm, view, options)
     packets = Packets(
         sent_up=[SentPacket(sequence, at) for sequence, at in arm.log.sent],
@@ -111,7 +113,8 @@ def arm_keys(
     joined: Joined, arm: Arm, look: str, stages: tuple[Stage, ...], seen: Seen = NOTHING
 ) -> CallKeys:
     """Return the keys of any arm of a call, also of one that never began."""
-    scenario, surroundings, grant, dialect = joined.scenario, joined.surroundings, joined.grant, find(look)
+    scenario, surroundings, grant = joined.scenario, joined.surroundings, joined.grant
+    dialect = joined.looks.find(look)
     text = packet_text(seen.packets) if seen.packets and surroundings.keep_packet_records else None
     return CallKeys(
         scenario_id=scenario.id,
@@ -131,7 +134,7 @@ def arm_keys(
         dialect=look,
         dialect_version=dialect.version,
         dialect_capture_date=dialect.capture_date,
-        control_nature="random" if arm in CONTROL_ARMS else None,
+        control_nature=control_nature_of(look) if arm in CONTROL_ARMS else None,
         responder_id=grant.responder_id if grant else "unknown",
         responder_network=grant.responder_network if grant else "AS0",
         responder_kind=grant.responder_kind if grant else "unknown",

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final
 
 from callprobe.dialect.contract import FlowKeys
-from callprobe.dialect.registry import find
-from callprobe.media.session import FlowGrant, FlowRequest, SessionRecord, down_seed
+from callprobe.dialect.registry import REGISTERED, Looks
+from callprobe.dialect.replay_look import for_flow
+from callprobe.media.session import FlowGrant, FlowRequest, SessionRecord, schedules_of
 from callprobe.media.udp_open import UdpOpen
 from callprobe.nettest import call as call_nettest
 from callprobe.nettest.call import ArmPlan, CallOutcome
@@ -37,6 +38,7 @@ class CallWork:
     report_id: str
     pair_id: str
     duration_s: float
+    looks: Looks = REGISTERED
     before: list[Stage] = field(default_factory=list)
     """Rungs below the flows."""
     requests: tuple[FlowRequest, ...] = ()
@@ -55,7 +57,8 @@ class CallWork:
 
     def look_of(self, arm: CallArm) -> str:
         """Return the registered look of an arm: a control mirrors what it controls."""
-        return self.scenario.dialect if arm in {"shaped", "webrtc"} else f"random:{self.scenario.dialect}"
+        look = self.scenario.dialect
+        return look if arm in {"shaped", "webrtc"} else self.looks.control_of(look, arm)
 
     def plan_flows(self, rng: random.Random) -> tuple[FlowRequest, ...]:
         """Draw the flows to ask for: the echo, then one per arm, all on one schedule."""
@@ -81,7 +84,7 @@ class CallWork:
             self._plan(arm, wanted, grant, session, rng)
             for arm, wanted, grant in zip(self.flow_arms, self.requests[1:], grants[1:], strict=True)
         ]
-        peer, _ = session.draw_peer(rng)
+        peer, _ = session.draw_peer(rng, grants[OPEN_FLOW])
         udp_open = UdpOpen(FlowKeys(grants[OPEN_FLOW].key), peer, start_ns=now_ns)
         self.outcome = call_nettest.prepare(plans, udp_open, origin_ns=self.origin_ns)
         return self.outcome
@@ -136,21 +139,20 @@ class CallWork:
     def _plan(
         self, arm: CallArm, wanted: FlowRequest, grant: FlowGrant, session: Session, rng: random.Random
     ) -> ArmPlan:
-        dialect = find(wanted.dialect)
-        peer, port = session.draw_peer(rng)
-        up, down = (
-            dialect.schedule(wanted.medium, wanted.media_duration_s, seed)
-            for seed in (wanted.schedule_seed, down_seed(wanted.schedule_seed))
-        )
+        keys = FlowKeys(grant.key)
+        dialect = for_flow(self.looks.find(wanted.dialect), keys, hears="down")
+        peer, port = session.draw_peer(rng, grant)
+        up, down = schedules_of(dialect, wanted)
         return ArmPlan(
             arm=arm,
             dialect=dialect,
             flow_id=grant.flow_id,
-            keys=FlowKeys(grant.key),
+            keys=keys,
             peer=peer,
             responder_port=port,
             schedule=up,
             schedule_down=down,
+            openings=self.looks.openings,
         )
 
     def _never_begun(self, arm: CallArm, joined: Joined) -> CallKeys:
@@ -165,8 +167,10 @@ class CallWork:
         """Return the rungs of an arm from ``session_open`` up."""
         setup: tuple[StageName, ...] = ("ice_connectivity", "dtls_handshake")
         if arm != "webrtc":
-            own = find(self.look_of(arm)).setup.name
+            own = self.looks.find(self.look_of(arm)).setup.name
             setup = () if own == "udp_open" else (own,)
+        if self.looks.trace is not None:
+            setup = tuple(opening.name for opening in self.looks.openings)
         return ("session_open", "udp_open", *setup, "media_first_packet", "media_hold")
 
     def _echo_stage(self) -> Stage | None:

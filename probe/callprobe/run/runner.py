@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from callprobe.dialect.registry import REGISTERED, Looks
 from callprobe.media.session import SessionRecord, SessionRequest
 from callprobe.net.contract import Net, NetError
 from callprobe.nettest import call as call_nettest
@@ -60,6 +61,7 @@ class Runner:
     """Takes canonical bytes and stores them durably before it returns."""
     listener: Listener = field(default_factory=Silent)
     kept: list[Kept] = field(default_factory=list)
+    looks: Looks = REGISTERED
     _neutral: list[ServiceKeys] = field(default_factory=list)
     _own_addresses: set[str] = field(default_factory=set)
     """Known so that no record may hold them, in whatever form."""
@@ -85,6 +87,7 @@ class Runner:
             self._draw_id(),
             self._draw_id(),
             self.surroundings.media_duration_s or scenario.media_duration_s,
+            self.looks,
         )
         session: Session | None = None
         try:
@@ -115,7 +118,7 @@ class Runner:
             whip_media_duration_s=work.duration_s if "webrtc" in work.scenario.arms else None,
         )
         try:
-            session = await open_session(self.net, url, host, request)
+            session = await open_session(self.net, url, host, request, self.looks)
         except SessionError as error:
             self.listener.notice(str(error))
             work.rung("session_open", started, self.net.now_ns(), error.failure)
@@ -193,6 +196,7 @@ class Runner:
             record=work.record,
             before=tuple(work.before),
             void_reason=work.void_reason,
+            looks=self.looks,
         )
         keys = work.keys(joined)
         controls = [item for item in keys if item.arm in CONTROL_ARMS]

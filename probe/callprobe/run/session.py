@@ -9,10 +9,19 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from callprobe.dialect.registry import REGISTERED, Looks
+from callprobe.dialect.trace import Trace
 from callprobe.media.flow import Address
-from callprobe.media.session import SESSIONS_PATH, SessionGrant, SessionRecord, SessionRequest
+from callprobe.media.session import (
+    SESSIONS_PATH,
+    TRACES_PATH,
+    FlowGrant,
+    SessionGrant,
+    SessionRecord,
+    SessionRequest,
+)
 from callprobe.net.contract import Net, NetError
-from callprobe.net.exchange import ExchangeError, decoded, exchange, reason
+from callprobe.net.exchange import ExchangeError, Reply, decoded, exchange, reason
 from callprobe.run.soundness import due_of, is_sound_record
 from callresults.failure import Failure
 
@@ -20,6 +29,8 @@ TIMEOUT_S: Final = 10.0
 RECORD_TRIES: Final = 3
 RECORD_DEADLINE_S: Final = 30.0
 """For all tries together: the record of a minute's call comes over 64 kbit/s."""
+TRACE_DEADLINE_S: Final = 120.0
+"""A megabyte over 64 kbit/s takes as long."""
 BEGIN_TIMEOUT_S: Final = 2.0
 CLOSE_TIMEOUT_S: Final = 2.0
 KEY_BYTES: Final = 32
@@ -87,6 +98,8 @@ class Session:
         request: SessionRequest,
         grant: SessionGrant,
         client: httpx.AsyncClient,
+        *,
+        looks: Looks = REGISTERED,
     ) -> None:
         """Keep what ``open_session`` was granted; ``host`` is the address that media go to."""
         self.url = url
@@ -94,10 +107,11 @@ class Session:
         self.grant = grant
         self._request = request
         self._client = client
+        self._looks = looks
 
-    def draw_peer(self, rng: random.Random) -> tuple[Address, int]:
-        """Draw one of the granted ports: (address that the probe sends to, the responder's own port)."""
-        port = rng.choice(self.grant.ports)
+    def draw_peer(self, rng: random.Random, flow: FlowGrant) -> tuple[Address, int]:
+        """Draw a flow's port: (address that the probe sends to, the responder's own port)."""
+        port = rng.choice(self.grant.ports) if flow.port is None else flow.port
         return (self.host, port + self.port_shift), port
 
     @property
@@ -155,12 +169,17 @@ class Session:
 
     def _sound(self, record: SessionRecord | None) -> SessionRecord | None:
         grants, wanted = self.grant.flows, self._request.flows
-        due = {grant.flow_id: due_of(flow) for grant, flow in zip(grants, wanted, strict=True)}
+        due = {grant.flow_id: due_of(flow, self._looks) for grant, flow in zip(grants, wanted, strict=True)}
         return record if record and is_sound_record(record, self.grant.session_id, due) else None
 
 
-async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionRequest) -> Session:
-    """Open a session; media will go to the address ``host``. Raises SessionError."""
+async def open_session(
+    net: Net, url: ResponderUrl, host: str, request: SessionRequest, looks: Looks = REGISTERED
+) -> Session:
+    """Open a session; media will go to the address ``host``. Raises SessionError.
+
+    A trace that ``looks`` replay is laid down at the responder first.
+    """
     try:
         client = httpx.AsyncClient(transport=net.http(), base_url=url.text, timeout=TIMEOUT_S)
     except NetError as error:
@@ -168,12 +187,40 @@ async def open_session(net: Net, url: ResponderUrl, host: str, request: SessionR
     except httpx.InvalidURL as error:
         raise _refused("the responder's URL cannot be asked for") from error
     try:
-        session = Session(url, host, request, await _ask(client, request), client)
+        if looks.trace is not None:
+            await _lay(client, looks.trace)
+        session = Session(url, host, request, await _ask(client, request), client, looks=looks)
         _check(session, request)
     except BaseException:
         await client.aclose()
         raise
     return session
+
+
+async def _lay(client: httpx.AsyncClient, trace: Trace) -> None:
+    """Make sure that the responder has a trace. Raises SessionError."""
+    path = f"{TRACES_PATH}/{trace.digest}"
+    known = await _exchange(client, "GET", path, TIMEOUT_S)
+    if known.status == httpx.codes.NO_CONTENT:
+        return
+    laid = await _exchange(client, "PUT", path, TRACE_DEADLINE_S, trace.pack())
+    if laid.status != httpx.codes.NO_CONTENT:
+        said = reason(laid) or f"HTTP status {laid.status}"
+        raise _refused(f"the responder did not take the call to be replayed: {said}")
+
+
+async def _exchange(
+    client: httpx.AsyncClient, method: str, path: str, deadline_s: float, content: bytes | None = None
+) -> Reply:
+    """Ask for anything. Raises SessionError where no whole answer comes."""
+    try:
+        return await exchange(
+            client, method, path, deadline_s=deadline_s, max_bytes=MAX_ANSWER_BYTES, content=content
+        )
+    except ExchangeError as error:
+        raise SessionError(Failure.SESSION_UNREACHABLE, f"the responder did not answer ({error})") from error
+    except NetError as error:
+        raise _unreachable(error) from error
 
 
 async def _ask(client: httpx.AsyncClient, request: SessionRequest) -> SessionGrant:
@@ -206,9 +253,11 @@ def _check(session: Session, request: SessionRequest) -> None:
     """Refuse a grant that does not fit the request or that names no usable port."""
     grant = session.grant
     ports = {port for own in grant.ports for port in (own, own + session.port_shift)}
+    own_ports = {flow.port for flow in grant.flows} - {None}
     keys_fit = all(len(flow.key) == KEY_BYTES for flow in grant.flows)
     ids_fit = len({flow.flow_id for flow in grant.flows}) == len(grant.flows) == len(request.flows)
-    if not (keys_fit and ids_fit and ports and all(0 < port <= HIGHEST_PORT for port in ports)):
+    ports_fit = own_ports <= set(grant.ports) and all(0 < port <= HIGHEST_PORT for port in ports)
+    if not (keys_fit and ids_fit and ports and ports_fit):
         raise _refused("the responder's grant does not fit the request")
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from callprobe.dialect.registry import find
+from callprobe.dialect.registry import REGISTERED, Looks
 from callprobe.media.answerer import COPIES_RECORDED
-from callprobe.media.session import FlowRequest, FlowView, SessionRecord, down_seed
+from callprobe.media.session import FlowRequest, FlowView, SessionRecord, schedules_of
 
 LONGEST_US: Final = 600_000_000
 """No session lasts longer; nothing in it has a time beyond."""
@@ -21,11 +21,9 @@ class Due(NamedTuple):
     down: int
 
 
-def due_of(wanted: FlowRequest) -> Due:
+def due_of(wanted: FlowRequest, looks: Looks = REGISTERED) -> Due:
     """Return what both ends drew from a request."""
-    schedule = find(wanted.dialect).schedule
-    seeds = (wanted.schedule_seed, down_seed(wanted.schedule_seed))
-    return Due(*(len(schedule(wanted.medium, wanted.media_duration_s, seed)) for seed in seeds))
+    return Due(*map(len, schedules_of(looks.find(wanted.dialect), wanted)))
 
 
 def is_sound_record(record: SessionRecord, session_id: str, due: Mapping[int, Due]) -> bool:
