@@ -12,6 +12,7 @@ from callprobe.pcap import datagram_marks, server_names, sip_messages
 from callprobe.pcap.packets import Address, TcpSegment, UdpDatagram, address_text
 
 MAX_FLOWS_PER_MARK: Final = 32
+MAX_SIZES_PER_MARK: Final = 16
 MAX_SERVER_NAMES: Final = 256
 MAX_TAGS: Final = 64
 MAX_MEDIA_ADDRESSES: Final = 64
@@ -41,6 +42,8 @@ class MarkCount(Struct, frozen=True, kw_only=True):
     last_s: float
     flows: tuple[str, ...]
     """``source > destination`` of the first of them."""
+    sizes: dict[int, int]
+    """Datagrams by size of their payload, of the first few sizes."""
 
 
 class ServerName(Struct, frozen=True, kw_only=True):
@@ -113,12 +116,13 @@ class Clues(Struct, frozen=True, kw_only=True):
 class _Mark:
     """What is noted of one kind."""
 
-    __slots__ = ("count", "first_ns", "flows", "last_ns")
+    __slots__ = ("count", "first_ns", "flows", "last_ns", "sizes")
 
     def __init__(self, epoch_ns: int) -> None:
         self.count = 0
         self.first_ns = self.last_ns = epoch_ns
         self.flows: dict[tuple[Address, Address], None] = {}
+        self.sizes: Counter[int] = Counter()
 
 
 class _Head:
@@ -176,6 +180,7 @@ class ClueCollector:
                 first_s=_seconds(mark.first_ns, origin_ns),
                 last_s=_seconds(mark.last_ns, origin_ns),
                 flows=tuple(f"{address_text(a)} > {address_text(b)}" for a, b in mark.flows),
+                sizes=dict(sorted(mark.sizes.items())),
             )
             for kind, mark in self._marks.items()
         ]
@@ -204,6 +209,9 @@ class ClueCollector:
         mark.count += 1
         mark.first_ns = min(mark.first_ns, epoch_ns)
         mark.last_ns = max(mark.last_ns, epoch_ns)
+        size = packet.size
+        if size in mark.sizes or len(mark.sizes) < MAX_SIZES_PER_MARK:
+            mark.sizes[size] += 1
         flow = (packet.source, packet.destination)
         if flow not in mark.flows:
             if len(mark.flows) < MAX_FLOWS_PER_MARK:

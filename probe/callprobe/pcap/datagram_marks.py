@@ -184,6 +184,11 @@ def _zoom_server(data: bytes) -> str | None:
     return "zoom-server" if any(shapes) else None
 
 
+def _whatsapp_end(data: bytes) -> str | None:
+    """Message 0x0800 tells a relay that the call is over (stun_wa_call.pcapng frame 409)."""
+    return "whatsapp-call-end" if data[1:2] == b"\0" and data[4:8] == _COOKIE else None
+
+
 def _viber(data: bytes) -> str | None:
     """Shapes after nDPI's viber.c; seen in no capture here, and weak."""
     shapes = ((12, b"\x03\x00"), (20, b"\x09\x00"))
@@ -198,6 +203,7 @@ _FIRST: Final[dict[int, tuple[Recogniser, ...]]] = {
     0x02: (_wireguard,),
     0x03: (_wireguard, _teams_uuid),
     0x04: (_wireguard,),
+    0x08: (_whatsapp_end,),
     0x0D: (_zoom_media, _gquic),
     0x0F: (_zoom_media,),
     0x10: (_zoom_media,),
@@ -271,6 +277,7 @@ MEANINGS: Final = {
     "tailscale": "Tailscale's path discovery",
     "teams-uuid": "Teams' session identifiers",
     "viber-shape": "datagrams shaped like Viber's",
+    "whatsapp-call-end": "ends of WhatsApp calls",
     "whatsapp-health": "WhatsApp's question for the health of a relay",
     "whatsapp-ok": "a relay's OK to it",
     "wireguard": "WireGuard",

@@ -150,4 +150,4 @@ def turn_sessions(findings: "Findings") -> int:
 
 def rtcp_datagrams(findings: "Findings") -> int:
     """Return how many datagrams of RTCP there are."""
-    return 0 if findings.rtcp is None else findings.rtcp.compounds
+    return findings.rtcp.compounds
