@@ -1,181 +1,159 @@
-"""Requests and answers that a capture shows in clear: STUN and TURN, relay pings, reflector pings."""
+"""Requests and answers that a capture shows in clear: STUN and TURN, ICE, relays, reflectors.
 
-import statistics
-from collections import Counter, deque
-from typing import Final, NamedTuple
+One collector takes every payload and hands it to whom it concerns. Nothing is decrypted, and nothing that
+could let anybody in (user names, tokens, peer tags) gets into a result.
+"""
 
-from msgspec import Struct
+from collections.abc import Iterable
+from typing import Final
 
-from callprobe.pcap.read import Address, UdpDatagram
-from callprobe.wire import demux, stun
+from callprobe.pcap.encapsulation import channel_payload, is_known
+from callprobe.pcap.ice import IceCollector, IcePair, MediaPath
+from callprobe.pcap.packets import UdpDatagram
+from callprobe.pcap.reflector import ReflectorCollector, ReflectorCounts
+from callprobe.pcap.relay import Relay, RelayCollector, RelayPings
+from callprobe.pcap.round_trips import RoundTrips
+from callprobe.pcap.transactions import DIRECT, StunCounts, StunTransaction, TransactionTable, first_values
+from callprobe.pcap.turn import TurnCounts, TurnTable, peer_of
+from callprobe.wire import stun
+
+__all__ = [
+    "ExchangeCollector",
+    "IcePair",
+    "MediaPath",
+    "ReflectorCounts",
+    "Relay",
+    "RelayPings",
+    "RoundTrips",
+    "StunCounts",
+    "StunTransaction",
+    "TurnCounts",
+]
 
 _COOKIE: Final = stun.MAGIC_COOKIE.to_bytes(4, "big")
-_CLASS_BITS: Final = 0x0110
-_RESPONSE_BIT: Final = 0x0100
-_RELAY_PING: Final = 0x0801
-# The class bits of these types say request; yet these answer (stun_wa_call.pcapng frames 48 and 427) …
-_ANSWERS_WITHOUT_BITS: Final = frozenset({0x0802, 0x0805})
-# … and this one tells the relay that the call is over, and is never answered (frame 409).
-_CALL_END: Final = 0x0800
-_ALLOCATE: Final = (0x0003, 0x0103, 0x0113)
-_PING_MARK: Final = bytes.fromhex("ff" * 12 + "feffffff")
-_PONG_MARK: Final = bytes.fromhex("ff" * 12 + "c77215c0")
-_MARK: Final = slice(16, 32)
+_WORD_SIZES: Final = frozenset({2, 6})
+# Types of RFC 3489 and of what Microsoft built on it. Without the cookie a type proves little.
+_CLASSIC_TYPES: Final = frozenset(
+    {0x0001, 0x0002, 0x0003, 0x0004, 0x0101, 0x0102, 0x0103, 0x0104, 0x0111, 0x0112, 0x0113, 0x0114, 0x0115}
+)
 
 
-class RoundTrips(Struct, frozen=True, kw_only=True):
-    """Round-trip times, ms; all null when nothing was answered."""
+class _Plane:
+    """What is kept apart by transport."""
 
-    n: int
-    min: float | None
-    median: float | None
-    max: float | None
-
-
-class StunCounts(Struct, frozen=True, kw_only=True):
-    """STUN as the bytes show it; an answer belongs to the oldest open request of its transaction id."""
-
-    messages: int
-    transactions: int
-    answered: int
-    retransmitted: int
-    """Requests that repeat one still open."""
-    by_type: dict[str, int]
-
-
-class TurnCounts(Struct, frozen=True, kw_only=True):
-    """TURN (RFC 8656) by message type."""
-
-    allocate_requests: int
-    allocate_success: int
-    allocate_error: int
-    channel_data: int
-
-
-class ReflectorCounts(Struct, frozen=True, kw_only=True):
-    """Telegram reflector pings (40 bytes) and their answers (64 bytes)."""
-
-    pings: int
-    answers: int
-
-
-class RelayPings(Struct, frozen=True, kw_only=True):
-    """WhatsApp relay pings 0x0801 and pongs 0x0802."""
-
-    requests: int
-    answers: int
-    rtt_ms: RoundTrips
-
-
-class _Transaction(NamedTuple):
-    client: Address
-    server: Address
-    transaction_id: bytes
+    def __init__(self, transport: str) -> None:
+        self.table = TransactionTable(transport)
+        self.turn = TurnTable(transport)
 
 
 class ExchangeCollector:
-    """Counts the exchanges of a capture."""
+    """Collects the exchanges of a capture."""
 
     def __init__(self) -> None:
-        self._types: Counter[int] = Counter()
-        self._counts: Counter[str] = Counter()
-        self._waiting: dict[_Transaction, deque[tuple[int, int]]] = {}
-        self._relay_rtt_ms: list[float] = []
+        self._udp = _Plane("udp")
+        self._tcp = _Plane("tcp")
+        self._ice = IceCollector()
+        self._relays = RelayCollector()
+        self._reflectors = ReflectorCollector()
 
-    def add(self, datagram: UdpDatagram) -> None:
-        """Take a datagram, whatever it holds."""
-        payload = datagram.payload
-        if _looks_like_stun(payload):
-            self._stun(datagram)
-        elif payload[_MARK] == _PING_MARK and len(payload) == 40:
-            self._counts["pings"] += 1
-        elif payload[_MARK] == _PONG_MARK and len(payload) == 64:
-            self._counts["pongs"] += 1
-        elif demux.classify(payload) is demux.Protocol.TURN_CHANNEL and _is_channel_data(payload):
-            self._counts["channel_data"] += 1
+    def add(
+        self,
+        datagram: UdpDatagram,
+        inner_payload: bytes | None = None,
+        encapsulation: str = "plain",
+        transport: str = "udp",
+    ) -> bool:
+        """Take a payload as ``encapsulation.unwrap`` gives it out; say whether it is an exchange's.
 
-    @property
-    def stun(self) -> StunCounts:
-        """All STUN messages, those of the dialects included."""
-        return StunCounts(
-            messages=self._types.total(),
-            transactions=self._counts["transactions"],
-            answered=self._counts["answered"],
-            retransmitted=self._counts["retransmitted"],
-            by_type={f"0x{kind:04x}": count for kind, count in sorted(self._types.items())},
-        )
+        For ``transport`` "tcp" the datagram stands for a whole message of the stream.
+        """
+        payload = datagram.payload if inner_payload is None else inner_payload
+        plane = self._udp if transport == "udp" else self._tcp
+        if payload[4:8] == _COOKIE and payload[0] < 0x40 and len(payload) >= stun.HEADER_BYTES:
+            self._stun(plane, datagram, payload, encapsulation)
+            return True
+        if encapsulation not in DIRECT:
+            return False
+        if transport == "udp" and self._reflectors.add(datagram):
+            return True
+        return self._other(plane, datagram, payload)
 
-    @property
-    def turn(self) -> TurnCounts:
-        """TURN messages; a WhatsApp allocation counts, since it is an Allocate."""
-        request, success, error = (self._types[kind] for kind in _ALLOCATE)
-        return TurnCounts(
-            allocate_requests=request,
-            allocate_success=success,
-            allocate_error=error,
-            channel_data=self._counts["channel_data"],
-        )
+    def stun(self, origin_ns: int) -> StunCounts:
+        """STUN over UDP, the dialects' included."""
+        return self._udp.table.counts(origin_ns)
 
-    @property
-    def reflector(self) -> ReflectorCounts:
-        """Reflector pings and answers."""
-        return ReflectorCounts(pings=self._counts["pings"], answers=self._counts["pongs"])
+    def stun_tcp(self, origin_ns: int) -> StunCounts:
+        """STUN over TCP."""
+        return self._tcp.table.counts(origin_ns)
 
-    @property
-    def relay_pings(self) -> RelayPings:
-        """Relay pings, answers and round trips."""
-        return RelayPings(
-            requests=self._types[_RELAY_PING],
-            answers=len(self._relay_rtt_ms),
-            rtt_ms=_round_trips(self._relay_rtt_ms),
-        )
+    def turn(self, origin_ns: int) -> TurnCounts:
+        """TURN over UDP."""
+        return self._udp.turn.counts(origin_ns)
 
-    def _stun(self, datagram: UdpDatagram) -> None:
-        kind = int.from_bytes(datagram.payload[:2], "big")
-        self._types[kind] += 1
-        transaction_id = datagram.payload[8:20]
-        if kind & _RESPONSE_BIT or kind in _ANSWERS_WITHOUT_BITS:
-            self._answer(
-                _Transaction(datagram.destination, datagram.source, transaction_id), datagram.epoch_ns
-            )
-        elif not kind & _CLASS_BITS and kind != _CALL_END:
-            self._ask(_Transaction(datagram.source, datagram.destination, transaction_id), kind, datagram)
+    def turn_tcp(self, origin_ns: int) -> TurnCounts:
+        """TURN over TCP."""
+        return self._tcp.turn.counts(origin_ns)
 
-    def _ask(self, transaction: _Transaction, kind: int, datagram: UdpDatagram) -> None:
-        waiting = self._waiting.setdefault(transaction, deque())
-        if any(other == kind for other, _ in waiting):
-            self._counts["retransmitted"] += 1
-            return
-        self._counts["transactions"] += 1
-        waiting.append((kind, datagram.epoch_ns))
+    def transactions(self, origin_ns: int) -> tuple[StunTransaction, ...]:
+        """All transactions in order of their first requests, those within other messages included."""
+        listed = self._udp.table.listed(origin_ns) + self._tcp.table.listed(origin_ns)
+        return tuple(sorted(listed, key=lambda item: item.first_s))
 
-    def _answer(self, transaction: _Transaction, epoch_ns: int) -> None:
-        waiting = self._waiting.get(transaction)
-        if not waiting:
-            return
-        self._counts["answered"] += 1
-        kind, asked_ns = waiting.popleft()
-        if kind == _RELAY_PING:
-            self._relay_rtt_ms.append((epoch_ns - asked_ns) / 1e6)
+    def ice(self, origin_ns: int, media: Iterable[MediaPath] = ()) -> tuple[IcePair, ...]:
+        """Pairs in order of their first checks; ``media`` says which flows carry any."""
+        return tuple(self._ice.pairs(origin_ns, media))
+
+    def relays(self, origin_ns: int) -> tuple[Relay, ...]:
+        """WhatsApp's relays in order of appearance."""
+        return tuple(self._relays.relays(origin_ns))
+
+    def relay_pings(self, origin_ns: int) -> RelayPings:
+        """Pings of WhatsApp's relays."""
+        return self._relays.pings(origin_ns)
+
+    def reflector(self, origin_ns: int) -> ReflectorCounts:
+        """Telegram's reflectors."""
+        return self._reflectors.counts(origin_ns)
+
+    def _stun(self, plane: _Plane, datagram: UdpDatagram, payload: bytes, encapsulation: str) -> None:
+        message = stun.read_loosely(payload)
+        values = first_values(message)
+        role, transaction = plane.table.add(datagram, payload, message, values, encapsulation)
+        direct = encapsulation in DIRECT
+        if direct:
+            plane.turn.message(datagram, message, values, role, transaction)
+            if plane is self._udp:
+                self._relays.message(datagram, message, values)
+        peer = None if direct else _peer(plane, datagram)
+        self._ice.message(datagram, values, role, transaction, peer)
+
+    def _other(self, plane: _Plane, datagram: UdpDatagram, payload: bytes) -> bool:
+        """Take channel data, a word of a relay's, or a message of RFC 3489."""
+        first = payload[0] if payload else 0xFF
+        if 0x40 <= first < 0x80:
+            carried = channel_payload(payload)
+            if carried is None or not (is_known(carried) or plane.turn.knows(datagram)):
+                return False
+            plane.turn.channel_data(datagram, len(carried))
+            return True
+        if len(payload) in _WORD_SIZES:
+            return self._relays.word(datagram)
+        if first < 2 and (first << 8 | payload[1]) in _CLASSIC_TYPES and len(payload) >= stun.HEADER_BYTES:
+            try:
+                message = stun.read_classic(payload)
+            except stun.StunError:
+                return False
+            plane.table.add_classic(datagram, message)
+            return True
+        return False
 
 
-def _looks_like_stun(payload: bytes) -> bool:
-    """Say whether cookie and top bits are STUN's; WhatsApp's padded pings are longer than they say."""
-    return len(payload) >= stun.HEADER_BYTES and payload[0] < 0x40 and payload[4:8] == _COOKIE
-
-
-def _is_channel_data(payload: bytes) -> bool:
-    """Say whether the length field fits, padding to four bytes allowed (RFC 8656 section 12.5)."""
-    spare = len(payload) - 4 - int.from_bytes(payload[2:4], "big")
-    return 0 <= spare < 4
-
-
-def _round_trips(rtt_ms: list[float]) -> RoundTrips:
-    if not rtt_ms:
-        return RoundTrips(n=0, min=None, median=None, max=None)
-    return RoundTrips(
-        n=len(rtt_ms),
-        min=round(min(rtt_ms), 3),
-        median=round(statistics.median(rtt_ms), 3),
-        max=round(max(rtt_ms), 3),
-    )
+def _peer(plane: _Plane, datagram: UdpDatagram) -> str | None:
+    """Return who sits behind the TURN server that a datagram goes to or comes from."""
+    outer = datagram.payload
+    if 0x40 <= outer[0] < 0x80:
+        return plane.turn.peer_of_channel(datagram, int.from_bytes(outer[:2], "big"))
+    if outer[4:8] == _COOKIE and outer[0] < 0x40 and len(outer) >= stun.HEADER_BYTES:
+        message = stun.read_loosely(outer)
+        return peer_of(message, first_values(message))
+    return None

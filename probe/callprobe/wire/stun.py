@@ -24,10 +24,20 @@ MAPPED_ADDRESS: Final = 0x0001
 USERNAME: Final = 0x0006
 MESSAGE_INTEGRITY: Final = 0x0008
 ERROR_CODE: Final = 0x0009
+CHANNEL_NUMBER: Final = 0x000C
+LIFETIME: Final = 0x000D
+XOR_PEER_ADDRESS: Final = 0x0012
+DATA: Final = 0x0013
+REALM: Final = 0x0014
 XOR_RELAYED_ADDRESS: Final = 0x0016
 MESSAGE_INTEGRITY_SHA256: Final = 0x001C
 XOR_MAPPED_ADDRESS: Final = 0x0020
+PRIORITY: Final = 0x0024
+USE_CANDIDATE: Final = 0x0025
+SOFTWARE: Final = 0x8022
 FINGERPRINT: Final = 0x8028
+ICE_CONTROLLED: Final = 0x8029
+ICE_CONTROLLING: Final = 0x802A
 
 _HEADER: Final = struct.Struct(">HHI12s")
 _ATTRIBUTE: Final = struct.Struct(">HH")
@@ -75,6 +85,35 @@ def parse(data: bytes, *, padded: bool = True) -> Message:
     message_type, _, _, transaction_id = _HEADER.unpack_from(data)
     attributes = tuple((kind, value) for kind, _, value in _walk(data, padded=padded))
     return Message(message_type, transaction_id, attributes)
+
+
+def read_loosely(data: bytes) -> Message:
+    """Return what can be read of a message as it lies in a capture.
+
+    Attributes may follow each other without padding, as WhatsApp's did until 2020 and MS-TURN's do; the
+    datagram may go on after the message (WhatsApp's padded pings) or end within it (a cut capture).
+    Raises StunError where the header is not STUN's.
+    """
+    if len(data) < HEADER_BYTES or data[0] >= 0x40 or data[4:8] != _COOKIE_BYTES:
+        raise StunError("these bytes have no STUN header")
+    end = min(len(data), HEADER_BYTES + (data[2] << 8 | data[3]))
+    attributes, _ = _read_attributes(data, end)
+    return Message(data[0] << 8 | data[1], data[8:HEADER_BYTES], tuple(attributes))
+
+
+def read_classic(data: bytes) -> Message:
+    """Return a message of RFC 3489, which has no cookie and a transaction id of 16 bytes.
+
+    Its length and its attributes have to fit exactly. Raises StunError.
+    """
+    if len(data) < HEADER_BYTES or data[0] >= 0x40:
+        raise StunError("these bytes have no STUN header")
+    if (data[2] << 8 | data[3]) != len(data) - HEADER_BYTES or data[4:8] == _COOKIE_BYTES:
+        raise StunError("length or transaction id are not those of RFC 3489")
+    attributes, whole = _read_attributes(data, len(data))
+    if not whole:
+        raise StunError("the attributes do not fill the message")
+    return Message(data[0] << 8 | data[1], data[4:HEADER_BYTES], tuple(attributes))
 
 
 def build(message: Message) -> bytes:
@@ -217,6 +256,30 @@ def _walk(data: bytes, *, padded: bool) -> Iterator[tuple[int, int, bytes]]:
             raise StunError(f"the STUN attribute {kind:#06x} at byte {at} runs over the end")
         yield kind, at, data[at + 4 : end]
         at = following
+
+
+def _read_attributes(data: bytes, end: int) -> tuple[list[tuple[int, bytes]], bool]:
+    """Return the attributes before ``end``, and whether they fill the message, padded or else unpadded."""
+    padded, at = _attributes_until(data, end, 3)
+    # The last padding may be missing: its bytes are nobody's.
+    if at == end or (end < at < end + 4 and end == len(data)):
+        return padded, True
+    unpadded, at = _attributes_until(data, end, 0)
+    return (unpadded, True) if at == end else (padded, False)
+
+
+def _attributes_until(data: bytes, end: int, padding: int) -> tuple[list[tuple[int, bytes]], int]:
+    """Return the attributes that end before ``end``, and where the one after them would begin."""
+    attributes = []
+    at = HEADER_BYTES
+    while at + 4 <= end:
+        value = at + 4
+        following = value + (data[at + 2] << 8 | data[at + 3])
+        if following > end:
+            break
+        attributes.append((data[at] << 8 | data[at + 1], data[value:following]))
+        at = following + padding & ~padding
+    return attributes, at
 
 
 def _integrity_holds(data: bytes, kind: int, start: int, value: bytes, key: bytes) -> bool:
