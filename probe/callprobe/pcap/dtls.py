@@ -91,7 +91,7 @@ class DtlsHandshake(Struct, frozen=True, kw_only=True):
     server_hello_s: float | None
     """First ServerHello that is no retry request."""
     client_finished_s: float | None
-    """First encrypted handshake record; in 1.3 the first record with keys for application data."""
+    """First encrypted handshake record; in 1.3 the last one before application data."""
     server_finished_s: float | None
     finished_s: float | None
     """When the later of both was seen; null when one is missing."""
@@ -206,6 +206,8 @@ class _Side:
 
     def __init__(self) -> None:
         self.finished_ns: int | None = None
+        self.handshake_ns: int | None = None
+        """Last handshake record of 1.3 that was encrypted."""
         self.hellos = 0
         self.speaks_data = False
         """Whether it sent application data."""
@@ -262,7 +264,7 @@ class _Flow:
         side = self._sides[index]
         match record.content_type:
             case None:
-                self._hidden_record(record, side)
+                self._hidden_record(record, index)
             case ContentType.HANDSHAKE if record.epoch == 0:
                 with suppress(DtlsError):
                     for part in fragments(record):
@@ -278,12 +280,23 @@ class _Flow:
                 self._application_records += 1
                 side.speaks_data = True
 
-    def _hidden_record(self, record: Record, side: _Side) -> None:
-        """Count an encrypted record of 1.3: epoch 2 is the handshake, 3 the first of application data."""
+    def _hidden_record(self, record: Record, index: int) -> None:
+        """Take an encrypted record of 1.3: epoch 2 is the handshake, 3 the first of application data."""
         self._hidden_records += 1
-        if record.epoch == 3:
-            side.finish(self._now_ns)
+        side = self._sides[index]
+        if record.epoch == 2:
+            self._say("EncryptedHandshake", index)
+            side.handshake_ns = self._now_ns
+        elif record.epoch == 3:
             side.speaks_data = True
+            self._finish_hidden()
+
+    def _finish_hidden(self) -> None:
+        """Take the last handshake records of both sides for their Finished, as application data follows."""
+        first, second = (side.handshake_ns for side in self._sides)
+        if first is not None and second is not None:
+            self._sides[0].finish(first)
+            self._sides[1].finish(second)
 
     def _alert(self, record: Record, index: int) -> None:
         if record.epoch > 0:
