@@ -72,6 +72,11 @@ def _stun_forms(data: bytes) -> str | None:
     return None
 
 
+def _edge_relay(data: bytes) -> str | None:
+    """The user name with which Messenger checks its edge relays says so in letters."""
+    return "messenger-edge" if data[4:8] == _COOKIE and b"EDGERAY" in data[20:96] else None
+
+
 def _discord(data: bytes) -> str | None:
     """IP discovery: type, length 70, SSRC, 64 bytes of address, port (Discord developer documentation)."""
     if len(data) != 74:
@@ -198,7 +203,7 @@ def _viber(data: bytes) -> str | None:
 _ZOOM_INNER: Final = {bytes([kind]) for kind in (13, 15, 16, 21, 30, 33, 34, 35)}
 
 _FIRST: Final[dict[int, tuple[Recogniser, ...]]] = {
-    0x00: (_stun_forms, _discord, _mumble),
+    0x00: (_edge_relay, _stun_forms, _discord, _mumble),
     0x01: (_wireguard,),
     0x02: (_wireguard,),
     0x03: (_wireguard, _teams_uuid),
@@ -264,6 +269,7 @@ MEANINGS: Final = {
     "game-query": "queries of game servers",
     "gquic": "Google's QUIC",
     "local-names": "names in the local network (mDNS, LLMNR)",
+    "messenger-edge": "checks of Messenger's edge relays",
     "ms-turn": "Microsoft's TURN frames",
     "mumble-ping": "Mumble's pings",
     "netbios": "NetBIOS",

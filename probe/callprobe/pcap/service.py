@@ -25,6 +25,7 @@ MAX_CONFIDENCE: Final = 0.99
 _NEARLY_EQUAL: Final = 0.9
 """A rival with this share of the best score leaves the guess open."""
 _MOST_SIGNS: Final = 3
+_DATA_RECORDS: Final = 20
 _MOST_KINDS: Final = 4
 
 TITLES: Final = {
@@ -135,16 +136,32 @@ def _of_technology(
 ) -> Service:
     name, score = best
     evidence = _sentences(hits, name)
-    owner = names_another(findings) if name == "webrtc" else None
-    if owner is not None:
-        doubt = f"WebRTC, and names of {TITLES.get(owner, owner)} were seen: whose call it is cannot be told."
-        return Service(evidence=(doubt, *evidence), is_call=True)
+    doubtful = _doubtful(findings, evidence) if name == "webrtc" else None
+    if doubtful is not None:
+        return doubtful
     return Service(
         name=name,
         confidence=_rounded(score),
         evidence=(*evidence, *_sign_sentences(signs)),
         is_call=True,
     )
+
+
+def _doubtful(findings: "Findings", evidence: list[str]) -> Service | None:
+    """Return what WebRTC is beside a call of its own: another owner's, listening alone, data alone."""
+    owner = names_another(findings)
+    if owner is not None:
+        title = TITLES.get(owner, owner)
+        doubt = f"WebRTC, and names of {title} were seen: whose call it is cannot be told."
+        return Service(evidence=(doubt, *evidence), is_call=True)
+    if findings.rtp and all(stream.direction == "down" for stream in findings.rtp):
+        watched = "WebRTC by which media came in and none went out: somebody watched or played."
+        return Service(evidence=(watched, *evidence), is_call=None)
+    records = sum(handshake.application_records for handshake in findings.dtls)
+    if records >= _DATA_RECORDS and not findings.rtp and not ask.rtcp_datagrams(findings):
+        data = f"WebRTC without media, but with {records} records of data: a data channel."
+        return Service(evidence=(data, *evidence), is_call=False)
+    return None
 
 
 def _rounded(confidence: float) -> float:

@@ -184,7 +184,7 @@ RULES: Final = (
     Rule(
         id="signal-voice",
         service="signal",
-        weight=0.6,
+        weight=0.55,
         count=marks.signal_voice,
         says="RTP streams with Signal's voice of constant size (payload type 102, 140 bytes), no DTLS: {n}.",
     ),
@@ -220,9 +220,9 @@ RULES: Final = (
     Rule(
         id="messenger-edge-name",
         service="messenger",
-        weight=0.85,
-        count=lambda findings: ask.usernames(findings, "24:24"),
-        says="User names of the form EDGERAY_DEFAULT_USERNAME:EDGERAY_DEFAULT_USERNAME: {times}.",
+        weight=0.9,
+        count=lambda findings: ask.mark(findings, "messenger-edge"),
+        says="User names that begin with EDGERAY, Messenger's edge relays: {times}.",
     ),
     Rule(
         id="messenger-edge-attributes",
@@ -345,7 +345,7 @@ RULES: Final = (
     Rule(
         id="zoom-user-names",
         service="zoom",
-        weight=0.6,
+        weight=0.5,
         count=lambda findings: ask.usernames(findings, "36:36"),
         says="User names in ICE that are two UUIDs, as Zoom's: {times}.",
     ),
@@ -545,7 +545,7 @@ CALL_SIGNS: Final = (
         says="{n} datagrams of RTCP.",
     ),
     CallSign(
-        id="zoom-media",
+        id="zoom-meeting",
         count=lambda findings: ask.mark(findings, "zoom-media", "zoom-peer", "zoom-server"),
         says="{n} datagrams of a Zoom meeting.",
     ),
