@@ -23,8 +23,9 @@ class Annotations(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     emulated: bool
     """True for everything that did not cross a real network: loopback, namespaces, virtual time."""
-    source: Literal["probe", "capture"] = "probe"
-    """Measured by a probe, or read from a capture."""
+    source: Literal["probe", "capture", "browser-dump"] = "probe"
+    """Measured by a probe, read from a capture, or told by a browser (``results/spec/capture.md``,
+    ``browser-dump.md``)."""
     history: str | None = None
     """Name of the emulated history that this measurement is part of, if any."""
 

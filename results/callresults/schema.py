@@ -18,6 +18,16 @@ import msgspec
 
 from callresults.measurement import Annotations, Measurement
 from callresults.metrics.direction import DirectionMetrics
+from callresults.nettests.browser import (
+    BrowserCall,
+    BrowserPair,
+    BrowserSample,
+    BrowserTrack,
+    BrowserTransport,
+    ConnectionChange,
+    IceChange,
+    RemoteInbound,
+)
 from callresults.nettests.call import CallKeys, ResponderView, Second
 from callresults.nettests.common import CommonKeys, LocalConditions
 from callresults.nettests.service import ServiceKeys
@@ -37,6 +47,14 @@ RECORDS: Final[tuple[type[msgspec.Struct], ...]] = (
     ResponderView,
     LocalConditions,
     Verdict,
+    BrowserCall,
+    IceChange,
+    ConnectionChange,
+    BrowserPair,
+    BrowserTransport,
+    BrowserTrack,
+    RemoteInbound,
+    BrowserSample,
 )
 """Every record of a measurement, the outer ones first."""
 _PREAMBLE: Final = """\
@@ -57,9 +75,10 @@ def measurement_schema() -> dict[str, Any]:
     schema = msgspec.json.schema(Measurement)
     for record in RECORDS:
         properties = schema["$defs"].get(record.__name__, {}).get("properties", {})
+        written = dict(zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True))
         for field, text in field_texts(record).items():
-            if field in properties:
-                properties[field]["description"] = text
+            if written.get(field) in properties:
+                properties[written[field]]["description"] = text
     return {"$schema": SCHEMA_DIALECT, "title": "Measurement", **schema}
 
 
@@ -104,9 +123,9 @@ def _section(record: type[msgspec.Struct]) -> Iterator[str]:
         yield f"As `CommonKeys`, with `nettest` = `{tag}`, and:\n"
     yield "| field | type | meaning |"
     yield "|---|---|---|"
-    for field in record.__struct_fields__:
+    for field, written in zip(record.__struct_fields__, record.__struct_encode_fields__, strict=True):
         if field not in inherited:
-            yield f"| `{field}` | {_type_name(hints[field])} | {_cell(texts.get(field, ''))} |"
+            yield f"| `{written}` | {_type_name(hints[field])} | {_cell(texts.get(field, ''))} |"
     yield ""
 
 
@@ -118,7 +137,7 @@ def _type_name(hint: Any) -> str:
     name = hint.__name__ if isinstance(hint, type) and not hasattr(hint, "__args__") else str(hint)
     name = re.sub(r"(?:\w+\.)+(?=\w)", "", name)
     name = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", name)
-    return name.replace("|", "\\|").replace("None", "null")
+    return name.replace("|", "\\|").replace("None", "null").replace("UnsetType", "absent")
 
 
 if __name__ == "__main__":

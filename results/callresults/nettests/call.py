@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from callresults.metrics.direction import DirectionMetrics
+from callresults.nettests.browser import BrowserCall
 from callresults.nettests.common import CommonKeys
 
 ControlNature = Literal["random", "inverted", "allow-listed"]
@@ -38,15 +39,18 @@ class ResponderView(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """False when the record was cut short on its way."""
 
 
+# A field that came later is absent where it does not apply: a null in its place would make the bytes of every
+# older measurement uncanonical.
 class CallKeys(
     CommonKeys, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="nettest", tag="call"
 ):
     """One flow between probe and responder."""
 
     dialect: str
-    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random."""
+    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random; of a recorded call, how
+    it was recorded: capture, browser-dump."""
     dialect_version: str
-    """Version of the look."""
+    """Version of the look; empty for a recorded call, which has none of ours."""
     dialect_capture_date: str | None
     """Date of the capture that the dialect follows, ISO; null for looks that are nobody's."""
     control_nature: ControlNature | None = None
@@ -60,7 +64,7 @@ class CallKeys(
     responder_port: int | None = None
     """UDP port of the responder; null when no flow was opened."""
     media_duration_s: float
-    """Media asked for, seconds."""
+    """Media asked for, seconds; of a recorded call, how long it lasted there."""
     metrics_up: DirectionMetrics | None
     """Probe to responder; null when the responder's record never arrived."""
     metrics_down: DirectionMetrics | None
@@ -73,3 +77,5 @@ class CallKeys(
     """Resolution of its stamps; null without a record."""
     responder_view: ResponderView | None = None
     """Summary of the far end's record; null when it never arrived."""
+    browser: BrowserCall | msgspec.UnsetType = msgspec.UNSET
+    """What a browser told of the call; absent, never null, in what was not read from a browser's dump."""

@@ -1,13 +1,15 @@
 """Keys that every nettest of this project shares."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from callresults.observation import Stage
 from callresults.verdict import Verdict
 
-Arm = Literal["shaped", "webrtc", "fallback", "control", "aa", "service", "domestic", "neutral"]
+Arm = Literal["shaped", "webrtc", "fallback", "control", "aa", "service", "domestic", "neutral", "observed"]
+OBSERVED: Final = "observed"
+"""The arm of a call that people made and somebody recorded: nothing ran beside it, so it gets no verdict."""
 Medium = Literal["voice", "video", "messaging"]
 AccessType = Literal["wired", "home-wifi", "phone-hotspot", "mobile-modem", "other"]
 IpVersion = Literal["ipv4", "ipv6"]
@@ -32,15 +34,16 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """What every arm says of itself."""
 
     scenario_id: str
-    """Path below ``scenarios/`` without suffix."""
+    """Path below ``scenarios/`` without suffix; ``observed`` where no scenario was run."""
     scenario_digest: str
-    """SHA-256 of the scenario file, hex."""
+    """SHA-256 of the scenario file, hex; empty where none was run."""
     service: str
-    """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service."""
+    """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service; of a recorded
+    call what it was recognised as, ``unknown`` when as nothing."""
     medium: Medium
     """What the scenario carries."""
     arm: Arm
-    """What this measurement is in the comparison (``docs/architecture.md``)."""
+    """What this measurement is in the comparison (``docs/architecture.md``); ``observed`` is of none."""
     pair_id: str
     """Joins the arms that ran beside each other."""
     session_id: str | None
