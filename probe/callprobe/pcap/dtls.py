@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
+from callprobe.pcap.round_trips import since_s, since_s_or_none
 from callprobe.wire import certificate, dtls_messages, dtls_names
 from callprobe.wire.certificate import CertificateError
 from callprobe.wire.dtls import (
@@ -375,10 +376,6 @@ class _Flow:
 
     def handshake(self, origin_ns: int) -> DtlsHandshake:
         """Return what is known, times in seconds from ``origin_ns``."""
-
-        def seconds(at_ns: int | None) -> float | None:
-            return None if at_ns is None else _seconds(at_ns, origin_ns)
-
         index = self._client or 0
         client, server = self._sides[index], self._sides[1 - index]
         offer, choice = self._offer, self._choice
@@ -388,14 +385,14 @@ class _Flow:
             client=None if self._client is None else self._end(index),
             encapsulation=self._encapsulation,
             state=self._state(),
-            first_s=_seconds(self._first_ns, origin_ns),
-            last_s=_seconds(self._last_ns, origin_ns),
-            client_hello_s=seconds(self._firsts.get("client hello")),
-            hello_verify_s=seconds(self._firsts.get("hello verify")),
-            server_hello_s=seconds(self._firsts.get("server hello")),
-            client_finished_s=seconds(client.finished_ns),
-            server_finished_s=seconds(server.finished_ns),
-            finished_s=seconds(self._finished_ns()),
+            first_s=since_s(origin_ns, self._first_ns),
+            last_s=since_s(origin_ns, self._last_ns),
+            client_hello_s=since_s_or_none(origin_ns, self._firsts.get("client hello")),
+            hello_verify_s=since_s_or_none(origin_ns, self._firsts.get("hello verify")),
+            server_hello_s=since_s_or_none(origin_ns, self._firsts.get("server hello")),
+            client_finished_s=since_s_or_none(origin_ns, client.finished_ns),
+            server_finished_s=since_s_or_none(origin_ns, server.finished_ns),
+            finished_s=since_s_or_none(origin_ns, self._finished_ns()),
             handshake_ms=self._handshake_ms(),
             client_hellos=client.hellos + server.hellos,
             client_hellos_from_b=server.hellos,
@@ -419,7 +416,7 @@ class _Flow:
             alerts=tuple(self._alert_at(*alert, origin_ns) for alert in self._alerts),
             encrypted_alerts=self._encrypted_alerts,
             messages=tuple(
-                DtlsMessage(at_s=_seconds(at_ns, origin_ns), sender=self._end(side), name=name)
+                DtlsMessage(at_s=since_s(origin_ns, at_ns), sender=self._end(side), name=name)
                 for at_ns, side, name in self._messages
             ),
             retransmitted=self._retransmitted,
@@ -432,7 +429,7 @@ class _Flow:
 
     def _alert_at(self, at_ns: int, index: int, alert: dtls_messages.Alert, origin_ns: int) -> DtlsAlert:
         return DtlsAlert(
-            at_s=_seconds(at_ns, origin_ns),
+            at_s=since_s(origin_ns, at_ns),
             sender=self._end(index),
             level=dtls_names.alert_level_name(alert.level),
             description=dtls_names.alert_name(alert.description),
@@ -489,7 +486,3 @@ def _version(version: int) -> str:
 
 def _hex(number: int) -> str:
     return f"0x{number:04x}"
-
-
-def _seconds(at_ns: int, origin_ns: int) -> float:
-    return round((at_ns - origin_ns) / 1e9, 6)

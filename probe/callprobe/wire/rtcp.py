@@ -149,10 +149,11 @@ def count_cnames(packet: Packet) -> int:
     return found
 
 
-def is_plausible(packet_type: int, count: int, words: int) -> bool:
-    """Say whether a header's numbers fit each other, as random ones hardly do."""
-    fixed, each = _LEAST_WORDS_AND_EACH.get(packet_type, (_LEAST_WORDS.get(packet_type, 1), 0))
-    return 192 <= packet_type <= 223 and words >= fixed + each * count
+def is_plausible(packet: Packet) -> bool:
+    """Say whether type, length and count fit each other, as random numbers hardly do."""
+    kind = packet.packet_type
+    fixed, each = _LEAST_WORDS_AND_EACH.get(kind, (_LEAST_WORDS.get(kind, 1), 0))
+    return 192 <= kind <= 223 and packet.words >= fixed + each * packet.subtype
 
 
 def _packet_end(data: bytes, at: int) -> int:

@@ -50,19 +50,16 @@ def read_compound(data: bytes, *, cut: bool = False) -> Compound:
     first = _first_packet(data, cut=cut)
     if (clear := _walk(data)) is not None:
         return Compound(clear, encrypted=False, trailer=None, whole=True)
-    if cut:
-        return Compound((first,), encrypted=False, trailer=None, whole=False)
-    trailer = _trailer(data, 4 * first.words + 4)
-    if trailer is None:
-        if not _fills_its_report(first):
-            raise RtcpError("what follows the first RTCP packet is neither RTCP nor an SRTCP trailer")
-        return Compound((first,), encrypted=True, trailer=OTHER, whole=False)
-    if trailer.encrypted:
+    trailer = None if cut else _trailer(data, 4 * first.words + 4)
+    if trailer is not None and trailer.encrypted:
         return Compound((first,), encrypted=True, trailer=trailer.name, whole=False)
-    clear = _walk(data[: -trailer.size])
-    if clear is None:
-        raise RtcpError("the RTCP compound before an SRTCP trailer does not fill its place")
-    return Compound(clear, encrypted=False, trailer=trailer.name, whole=True)
+    if trailer is not None and (clear := _walk(data[: -trailer.size])) is not None:
+        return Compound(clear, encrypted=False, trailer=trailer.name, whole=True)
+    if cut and is_plausible(first):
+        return Compound((first,), encrypted=False, trailer=None, whole=False)
+    if not cut and _fills_its_report(first):
+        return Compound((first,), encrypted=True, trailer=OTHER, whole=False)
+    raise RtcpError("what follows the first RTCP packet is neither RTCP nor an SRTCP trailer")
 
 
 def _first_packet(data: bytes, *, cut: bool) -> Packet:
@@ -71,8 +68,9 @@ def _first_packet(data: bytes, *, cut: bool) -> Packet:
         raise RtcpError(f"{len(data)} bytes are too short for RTCP with a sender")
     words = int.from_bytes(data[2:4], "big")
     end = 4 * words + 4
-    if data[0] >> 6 != 2 or not is_plausible(data[1], data[0] & 0x1F, words):
-        raise RtcpError(f"{data[:4].hex()} is no RTCP header")
+    # WhatsApp sets bits of the count that count nothing (0x91c80012), so that is not looked at here
+    if data[0] >> 6 != 2 or not 192 <= data[1] <= 223 or words == 0:
+        raise RtcpError(f"{data[:4].hex()} is no header of RTCP with a sender")
     if end > len(data) and not cut:
         raise RtcpError(f"the first RTCP packet does not have the {words} words that it claims")
     return Packet(data[1], data[0] & 0x1F, data[4:end], words)
@@ -84,11 +82,7 @@ def _walk(data: bytes) -> tuple[Packet, ...] | None:
         found = tuple(packets(data))
     except RtcpError:
         return None
-    return (
-        found
-        if all(is_plausible(packet.packet_type, packet.subtype, packet.words) for packet in found)
-        else None
-    )
+    return found if all(map(is_plausible, found)) else None
 
 
 def _trailer(data: bytes, first_end: int) -> _Trailer | None:
