@@ -8,6 +8,7 @@ from pathlib import Path
 
 from callprobe.cli.errors import WrongInputError
 from callprobe.cli.plan import check_playable
+from callprobe.dialect.registry import REGISTERED, Looks
 from callprobe.run.session import ResponderUrl, parse_url
 from callprobe.scenario.catalogue import Catalogue
 from callprobe.scenario.load import ScenarioError, load_endpoints, with_endpoints
@@ -26,7 +27,8 @@ class Order:
     media_duration_s: float | None
     interface: str | None
     access_type: AccessType
-    ca_files: tuple[Path, ...]
+    ca_files: tuple[Path, ...] = ()
+    looks: Looks = REGISTERED
 
 
 def checked_order(
@@ -45,10 +47,10 @@ def checked_order(
         check_playable(scenario, scenario.id, media_duration_s)
     return Order(
         scenarios=scenarios,
-        responders=_responders(responders, scenarios),
+        responders=checked_responders(responders, scenarios),
         repeat=repeat,
         media_duration_s=media_duration_s,
-        interface=_interface(interface),
+        interface=checked_interface(interface),
         access_type=access_type,
         ca_files=ca_files,
     )
@@ -71,7 +73,8 @@ def is_local(scenario: Scenario, responders: Sequence[ResponderUrl]) -> bool:
     return all(_is_loopback_host(url.host) for url in responders)
 
 
-def _interface(name: str | None) -> str | None:
+def checked_interface(name: str | None) -> str | None:
+    """Return the name of an interface that this machine has, or None. Raises WrongInputError."""
     if name is None:
         return None
     try:
@@ -119,7 +122,8 @@ def _place(scenario: Scenario) -> int:
     return 1 if scenario.arm == "neutral" else 2
 
 
-def _responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[ResponderUrl, ...]:
+def checked_responders(texts: tuple[str, ...], scenarios: Sequence[Scenario]) -> tuple[ResponderUrl, ...]:
+    """Return the responders that calls may be made to. Raises WrongInputError."""
     urls = tuple(_responder(text) for text in texts)
     calls = [item.id for item in scenarios if isinstance(item, CallScenario)]
     if calls and not urls:

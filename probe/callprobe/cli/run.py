@@ -36,7 +36,7 @@ ACCESS_TYPES: Final = ("wired", "home-wifi", "phone-hotspot", "mobile-modem", "o
 
 
 @dataclass
-class _Report:
+class Report:
     """What a run came to."""
 
     kept: list[Kept] = field(default_factory=list)
@@ -88,7 +88,7 @@ def run_command(  # noqa: PLR0917 - click calls it by keyword
         access_type=access_type,
     )
     if dry_run:
-        _show_plan(
+        show_plan(
             plan(order.scenarios, order.responders, repeat=repeat, duration_s=media_duration_s),
             as_json=as_json,
         )
@@ -99,19 +99,23 @@ def run_command(  # noqa: PLR0917 - click calls it by keyword
         collector = None
     else:
         checked_collector(collector, home)
-    with _listener() as listener:
-        report = _execute(order, writable_home(), collector, listener, random.Random(seed))
-    _show(report, as_json=as_json)
-    sys.exit(_exit_code(report))
+    with listener_on_terminal() as listener:
+        report = execute(order, writable_home(), collector, listener, random.Random(seed))
+    show(report, as_json=as_json)
+    sys.exit(exit_code(report))
 
 
 # --- measuring -----------------------------------------------------------------------------------------
 
 
-def _execute(
+def execute(
     order: Order, home: Path, collector: str | None, listener: Listener, rng: random.Random
-) -> _Report:
-    report = _Report()
+) -> Report:
+    """Measure what was ordered, save each record in the outbox below ``home``, and upload afterwards.
+
+    Raises WrongInputError for a setting that cannot be.
+    """
+    report = Report()
     try:
         Guard.from_environ(os.environ)  # The loop asks for it too, too late to be closed.
         with ends_as_by_ctrl_c(), asyncio.Runner(loop_factory=StampedLoop) as loop:
@@ -127,7 +131,7 @@ def _execute(
     return report
 
 
-async def _measure(order: Order, home: Path, listener: Listener, rng: random.Random, report: _Report) -> None:
+async def _measure(order: Order, home: Path, listener: Listener, rng: random.Random, report: Report) -> None:
     net = SocketNet(
         Guard.from_environ(os.environ),
         random.Random(rng.getrandbits(64)),
@@ -142,7 +146,15 @@ async def _measure(order: Order, home: Path, listener: Listener, rng: random.Ran
         interface=order.interface,
     )
     noted = _Noting(listener, report.notices)
-    runner = Runner(net, surroundings, rng, keep=Outbox(home).save, listener=noted, kept=report.kept)
+    runner = Runner(
+        net,
+        surroundings,
+        rng,
+        keep=Outbox(home).save,
+        listener=noted,
+        kept=report.kept,
+        looks=order.looks,
+    )
     for scenario in order.scenarios * order.repeat:
         runner.surroundings = replace(surroundings, emulated=is_local(scenario, order.responders))
         noted.scenario_id = scenario.id
@@ -172,7 +184,7 @@ class _Noting:
         self.notices.append(f"{self.scenario_id}: {sentence}")
 
 
-async def _upload(outbox: Outbox, collector: str, report: _Report) -> None:
+async def _upload(outbox: Outbox, collector: str, report: Report) -> None:
     net = SocketNet(Guard.from_environ(os.environ), random.Random(secrets.randbits(64)))
     pending = len(outbox.pending())
     try:
@@ -191,7 +203,8 @@ async def _upload(outbox: Outbox, collector: str, report: _Report) -> None:
 
 
 @contextlib.contextmanager
-def _listener() -> Iterator[Listener]:
+def listener_on_terminal() -> Iterator[Listener]:
+    """Draw the progress where somebody can see it."""
     if not sys.stderr.isatty():
         yield Silent()
         return
@@ -199,11 +212,13 @@ def _listener() -> Iterator[Listener]:
         yield progress
 
 
-def _show_plan(planned: Plan, *, as_json: bool) -> None:
+def show_plan(planned: Plan, *, as_json: bool) -> None:
+    """Print what would be sent where."""
     click.echo(msgspec.json.encode(planned) if as_json else plan_text(planned))
 
 
-def _show(report: _Report, *, as_json: bool) -> None:
+def show(report: Report, *, as_json: bool) -> None:
+    """Print the table, or the document and nothing else on stdout; what went wrong goes to stderr."""
     if as_json:
         sys.stdout.write(msgspec.json.encode(document(report.kept, uploaded=report.uploaded)).decode() + "\n")
     else:
@@ -247,7 +262,8 @@ def verdict_row(item: Kept) -> dict[str, Any]:
     }
 
 
-def _exit_code(report: _Report) -> int:
+def exit_code(report: Report) -> int:
+    """Return how the command ends."""
     if report.interrupted:
         return INTERRUPTED
     return FAILED if report.notices else DONE

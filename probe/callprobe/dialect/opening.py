@@ -43,8 +43,11 @@ def openings_of(trace: Trace) -> tuple[Opening, ...]:
     return tuple(opening for opening in found if opening.up or opening.down)
 
 
-def kind_of(payload: bytes) -> OpeningName | None:
-    """Return what kind of set-up a datagram belongs to, None for media and all else."""
+def kind_of(payload: bytes, *, wrapped: bool = False) -> OpeningName | None:
+    """Return what kind of set-up a datagram belongs to, None for media and all else.
+
+    ``wrapped``: it is what a relay's frame holds, and is not looked into again.
+    """
     if payload[4:8] == _COOKIE and payload[0] < 0x40:
         return _stun_kind(payload)
     if len(payload) in _REFLECTOR_CONTROL and payload[_RUN_AT : _RUN_AT + len(_RUN)] == _RUN:
@@ -52,10 +55,10 @@ def kind_of(payload: bytes) -> OpeningName | None:
     protocol = classify(payload)
     if protocol is Protocol.DTLS:
         return "dtls_handshake" if payload[0] == _HANDSHAKE else None
-    if protocol is Protocol.TURN_CHANNEL and _wraps(payload, 2, 2, _CHANNEL_HEAD):
-        return kind_of(payload[_CHANNEL_HEAD:])
-    if _wraps(payload, 20, 4, _REFLECTOR_HEAD):
-        return kind_of(payload[_REFLECTOR_HEAD:])
+    if not wrapped and protocol is Protocol.TURN_CHANNEL and _wraps(payload, 2, 2, _CHANNEL_HEAD):
+        return kind_of(payload[_CHANNEL_HEAD:], wrapped=True)
+    if not wrapped and _wraps(payload, 20, 4, _REFLECTOR_HEAD):
+        return kind_of(payload[_REFLECTOR_HEAD:], wrapped=True)
     return None
 
 
