@@ -105,7 +105,7 @@ def _allocates_at_once(traits: Traits) -> Values:
     for asked in sorted(_of_kind(traits, "0x0003"), key=lambda asked: asked.first_s):
         path = (asked.client, asked.server)
         if asked.first_s - first_s.setdefault(path, asked.first_s) <= _AT_ONCE_S:
-            bursts[path] += 1
+            bursts[path] += asked.requests if asked.last_request_s - asked.first_s <= _AT_ONCE_S else 1
     return _most(bursts.values())
 
 
@@ -140,7 +140,7 @@ def _priority_end(traits: Traits) -> Values:
 
 
 def _consent_gap(traits: Traits) -> Values:
-    gaps_s = [pair.longest_check_gap_s for pair in traits.ice if pair.consent_checks >= _MIN_CHECKS]
+    gaps_s = [pair.longest_answer_gap_s for pair in traits.ice if pair.consent_checks >= _MIN_CHECKS]
     return _figure(max((gap for gap in gaps_s if gap is not None), default=None))
 
 
@@ -149,11 +149,10 @@ def _query_id(traits: Traits) -> Values:
     return () if constant is None else ("constant" if constant else "random",)
 
 
-def _unanswered_interval(traits: Traits) -> Values:
-    """Milliseconds between pings that nobody answers."""
+def _ping_interval(traits: Traits) -> Values:
+    """Return the shortest of the paths' intervals: on some, pings were answered and became rare."""
     paths = traits.reflector.reflectors
-    intervals_ms = [path.interval_ms for path in paths if not path.answers and path.interval_ms is not None]
-    return _figure(min(intervals_ms, default=None))
+    return _figure(min((path.interval_ms for path in paths if path.interval_ms is not None), default=None))
 
 
 def _reflected(traits: Traits) -> Values:
@@ -219,9 +218,9 @@ FEATURES: Final = (
     Feature("check, lengths of user names", _user_names),
     Feature("check, tie-breaker", _tie_breaker),
     Feature("check, last byte of priority", _priority_end),
-    Feature("check, longest pause in s", _consent_gap, tolerance=0.25),
+    Feature("check, longest pause between answers in s", _consent_gap, tolerance=0.25),
     Feature("reflector ping, query id", _query_id),
-    Feature("reflector ping, ms between two unanswered", _unanswered_interval, tolerance=0.1),
+    Feature("reflector ping, ms between two", _ping_interval, tolerance=0.1),
     Feature("reflector, data behind", _reflected),
     *_media_features("voice"),
     Feature("voice, ms in a packet", _packet_time),

@@ -40,7 +40,7 @@ class CallSign(Struct, frozen=True, kw_only=True):
     id: str
     count: Count
     says: str
-    """A plain sentence; ``{n}`` is how many."""
+    """A plain sentence; ``{n}`` is how many, ``{s}`` the ending for it."""
 
 
 _TELEGRAM_NETWORKS: Final = (
@@ -517,59 +517,59 @@ CALL_SIGNS: Final = (
     CallSign(
         id="relay-allocations",
         count=lambda findings: ask.attributes(findings, "0x4000", "0x4001"),
-        says="{n} messages with a relay token: WhatsApp asks for a relay when it calls.",
+        says="{n} message{s} with a relay token: WhatsApp asks for a relay when it calls.",
     ),
     CallSign(
         id="relay-pings",
         count=lambda findings: ask.types(findings, *marks.WHATSAPP_TYPES),
-        says="{n} messages between a caller and its relay.",
+        says="{n} message{s} between a caller and its relay.",
     ),
     CallSign(
         id="reflector-pings",
         count=lambda findings: findings.reflector.pings,
-        says="{n} reflector pings: Telegram pings its reflectors when it calls.",
+        says="{n} reflector ping{s}: Telegram pings its reflectors when it calls.",
     ),
     CallSign(
         id="reflector-data",
         count=lambda findings: marks.reflector_data(findings) + findings.clues.reflector.headed,
-        says="{n} datagrams through a reflector.",
+        says="{n} datagram{s} through a reflector.",
     ),
     CallSign(
         id="media",
         count=lambda findings: len(findings.rtp),
-        says="{n} RTP streams.",
+        says="{n} RTP stream{s}.",
     ),
     CallSign(
         id="media-reports",
         count=lambda findings: ask.rtcp_datagrams(findings) if ask.rtcp_datagrams(findings) >= 5 else 0,
-        says="{n} datagrams of RTCP.",
+        says="{n} datagram{s} of RTCP.",
     ),
     CallSign(
         id="zoom-meeting",
         count=lambda findings: ask.mark(findings, "zoom-media", "zoom-peer", "zoom-server"),
-        says="{n} datagrams of a Zoom meeting.",
+        says="{n} datagram{s} of a Zoom meeting.",
     ),
     CallSign(
         id="discovery",
         count=lambda findings: ask.mark(findings, "discord-discovery-request"),
-        says="{n} times a voice client asked for its own address.",
+        says="{n} question{s} of a voice client for its own address.",
     ),
     CallSign(
         id="allocations",
         count=lambda findings: findings.turn.allocate_requests + findings.turn_tcp.allocate_requests,
-        says="{n} requests for a TURN relay.",
+        says="{n} request{s} for a TURN relay.",
     ),
     CallSign(
         id="checks",
         count=lambda findings: ask.checks(findings, lambda _: True),
-        says="{n} ICE checks.",
+        says="{n} ICE check{s}.",
     ),
     CallSign(
         id="keys",
         count=lambda findings: len(ask.srtp_handshakes(findings)),
-        says="{n} DTLS handshakes for media keys.",
+        says="{n} DTLS handshake{s} for media keys.",
     ),
-    CallSign(id="invitations", count=marks.sip_calls, says="{n} SIP invitations."),
+    CallSign(id="invitations", count=marks.sip_calls, says="{n} SIP invitation{s}."),
 )
 """A guess names a service only beside one of these."""
 
