@@ -179,3 +179,61 @@ def test_hostile_bytes_raise_nothing_but_stun_error(tail: bytes, padded) -> None
 def test_hostile_values_raise_nothing_but_stun_error(value: bytes) -> None:
     assert outcome(lambda: stun.unxor_address(value, TRANSACTION_ID), stun.StunError)
     assert outcome(lambda: stun.unpack_error(value), stun.StunError)
+
+
+def test_a_capture_reads_unpadded_attributes_whose_length_does_not_tell() -> None:
+    """WhatsApp's allocate of 2020: 102, 16, 14 and 16 bytes, together a multiple of four."""
+    sizes = (102, 16, 14, 16)
+    body = b"".join(b"\x40\x00" + size.to_bytes(2, "big") + bytes(size) for size in sizes)
+    data = b"\x00\x03" + len(body).to_bytes(2, "big") + bytes.fromhex("2112a442") + TRANSACTION_ID + body
+
+    assert [len(value) for _, value in stun.read_loosely(data).attributes] == list(sizes)
+
+
+@given(ATTRIBUTES, st.integers(0, 0x3FFF), st.binary(max_size=30))
+def test_a_capture_reads_a_message_whatever_follows_it(
+    attributes: list[tuple[int, bytes]], message_type: int, rest: bytes
+) -> None:
+    message = stun.Message(message_type, TRANSACTION_ID, tuple(attributes))
+
+    assert stun.read_loosely(stun.build(message) + rest) == message
+
+
+@given(ATTRIBUTES, st.integers(0, 200))
+def test_a_capture_reads_what_is_left_of_a_cut_message(
+    attributes: list[tuple[int, bytes]], kept: int
+) -> None:
+    """The attributes that are whole, and no other."""
+    message = stun.Message(1, TRANSACTION_ID, tuple(attributes))
+    data = stun.build(message)
+    left = stun.read_loosely(data[: stun.HEADER_BYTES + kept]).attributes
+
+    assert left == message.attributes[: len(left)]
+
+
+def test_a_message_of_rfc_3489_has_sixteen_bytes_of_transaction_id() -> None:
+    data = bytes.fromhex("0001 0008") + bytes(range(16)) + bytes.fromhex("0003 0004 00000000")
+
+    assert stun.read_classic(data) == (1, bytes(range(16)), ((3, bytes(4)),))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes.fromhex("0001 0008") + bytes(16) + bytes.fromhex("0003 0005 00000000"),
+        bytes.fromhex("0001 0009") + bytes(16) + bytes.fromhex("0003 0004 00000000"),
+        bytes.fromhex("4001 0000") + bytes(16),
+        bytes.fromhex("0001 0000") + bytes(15),
+        stun.binding_request(TRANSACTION_ID),
+    ],
+)
+def test_a_message_of_rfc_3489_fits_to_the_byte_or_is_none(data: bytes) -> None:
+    assert outcome(lambda: stun.read_classic(data), stun.StunError) != "parsed"
+
+
+@given(data=st.binary(max_size=80), marked=st.booleans())
+def test_reading_hostile_bytes_raises_the_named_error_only(*, data: bytes, marked: bool) -> None:
+    """Also behind a header that is right."""
+    told = bytes.fromhex("0001 0040 2112a442") + bytes(12) + data if marked else data
+    outcome(lambda: stun.read_loosely(told), stun.StunError)
+    outcome(lambda: stun.read_classic(told), stun.StunError)

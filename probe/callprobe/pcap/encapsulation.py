@@ -11,6 +11,7 @@ from callprobe.wire import ms_turn, reflector, stun, zoom
 
 MAX_DEPTH: Final = 2
 """Wrappings within wrappings that are taken off."""
+WRAPPINGS: Final = frozenset({"turn-channel", "turn-indication", "ms-turn", "reflector", "zoom", "unknown"})
 
 _COOKIE: Final = stun.MAGIC_COOKIE.to_bytes(4, "big")
 _INDICATIONS: Final = frozenset({0x0016, 0x0017, ms_turn.SEND_REQUEST})
@@ -23,9 +24,14 @@ class Inner(NamedTuple):
     """A payload and the wrapping it came in."""
 
     encapsulation: str
-    """``plain``, ``turn-channel``, ``turn-indication``, ``ms-turn``, ``reflector`` or ``zoom``; ``a+b`` for b
-    within a."""
+    """``plain``, one of WRAPPINGS, or ``a+b`` for b within a; ``unknown`` stands for STUN at the end of a
+    datagram, behind a header that nobody knows."""
     payload: bytes
+
+
+def is_direct(encapsulation: str) -> bool:
+    """Say whether a payload lay in its datagram, or framed in a TCP stream, with nothing else around it."""
+    return encapsulation == "plain" or (encapsulation not in WRAPPINGS and "+" not in encapsulation)
 
 
 def unwrap(payload: bytes) -> list[Inner]:
@@ -72,10 +78,22 @@ def _inside(payload: bytes) -> Inner | None:
     """Return what is wrapped once."""
     if len(payload) > _REFLECTOR_HEADER_BYTES:
         spare = len(payload) - _REFLECTOR_HEADER_BYTES - int.from_bytes(payload[20:24], "big")
-        if 0 <= spare < 4:
-            return _reflector(payload)
+        if 0 <= spare < 4 and (inside := _reflector(payload)) is not None:
+            return inside
     opener = _OPENERS.get(payload[0]) if payload else None
-    return None if opener is None else opener(payload)
+    inside = None if opener is None else opener(payload)
+    return _unknown(payload) if inside is None else inside
+
+
+def _unknown(payload: bytes) -> Inner | None:
+    """Find STUN behind a header of unknown shape: it has to end where the payload ends."""
+    if payload[4:8] == _COOKIE:
+        return None
+    start = payload.find(_COOKIE, 8) - 4
+    if start < 0 or payload[start] >= 0x40 or len(payload) - start < stun.HEADER_BYTES:
+        return None
+    size = stun.HEADER_BYTES + (payload[start + 2] << 8 | payload[start + 3])
+    return Inner("unknown", payload[start:]) if size == len(payload) - start else None
 
 
 def _reflector(payload: bytes) -> Inner | None:

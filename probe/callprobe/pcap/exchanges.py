@@ -7,13 +7,13 @@ could let anybody in (user names, tokens, peer tags) gets into a result.
 from collections.abc import Iterable
 from typing import Final
 
-from callprobe.pcap.encapsulation import channel_payload, is_known
+from callprobe.pcap.encapsulation import channel_payload, is_direct, is_known
 from callprobe.pcap.ice import IceCollector, IcePair, MediaPath
 from callprobe.pcap.packets import UdpDatagram
 from callprobe.pcap.reflector import ReflectorCollector, ReflectorCounts
 from callprobe.pcap.relay import Relay, RelayCollector, RelayPings
 from callprobe.pcap.round_trips import RoundTrips
-from callprobe.pcap.transactions import DIRECT, StunCounts, StunTransaction, TransactionTable, first_values
+from callprobe.pcap.transactions import StunCounts, StunTransaction, TransactionTable, first_values
 from callprobe.pcap.turn import TurnCounts, TurnTable, peer_of
 from callprobe.wire import stun
 
@@ -72,7 +72,7 @@ class ExchangeCollector:
         if payload[4:8] == _COOKIE and payload[0] < 0x40 and len(payload) >= stun.HEADER_BYTES:
             self._stun(plane, datagram, payload, encapsulation)
             return True
-        if encapsulation not in DIRECT:
+        if not is_direct(encapsulation):
             return False
         if transport == "udp" and self._reflectors.add(datagram):
             return True
@@ -119,7 +119,7 @@ class ExchangeCollector:
         message = stun.read_loosely(payload)
         values = first_values(message)
         role, transaction = plane.table.add(datagram, payload, message, values, encapsulation)
-        direct = encapsulation in DIRECT
+        direct = is_direct(encapsulation)
         if direct:
             plane.turn.message(datagram, message, values, role, transaction)
             if plane is self._udp:

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from callprobe.pcap.encapsulation import is_direct
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.recent import Recent
 from callprobe.pcap.round_trips import RoundTripLog, RoundTrips, since_s, since_s_or_none
@@ -20,8 +21,6 @@ LISTED_LIMIT: Final = 20_000
 DISTINCT_TEXTS: Final = 64
 """Different realms, programs and user name shapes that are told."""
 
-DIRECT: Final = frozenset({"plain", "tcp", "tcp-framed"})
-"""Encapsulations that are none: nothing relays what lies in them."""
 CALL_END: Final = 0x0800
 """Tells WhatsApp's relay that the call is over, and is never answered (stun_wa_call.pcapng frame 409)."""
 
@@ -318,7 +317,7 @@ class TransactionTable:
         values: dict[int, bytes],
         encapsulation: str,
     ) -> tuple[Role, Transaction]:
-        plain = encapsulation in DIRECT
+        plain = is_direct(encapsulation)
         table = self._plain if plain else self._wrapped
         key = (message.transaction_id, datagram.source, datagram.destination)
         known = table.get(key)
@@ -350,7 +349,7 @@ class TransactionTable:
         values: dict[int, bytes],
         encapsulation: str,
     ) -> tuple[Role, Transaction]:
-        plain = encapsulation in DIRECT
+        plain = is_direct(encapsulation)
         key = (message.transaction_id, datagram.destination, datagram.source)
         table = self._plain if plain else self._wrapped
         known = table.get(key)
