@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 from msgspec import Struct
 
@@ -23,6 +23,7 @@ _REPORTS: Final = frozenset({rtcp.SENDER_REPORT, rtcp.RECEIVER_REPORT})
 _NO_BLOCK: Final = ReportBlock(0, 0, 0, 0, 0, 0, 0)
 _NO_METRICS: Final = rtcp_xr.voip_metrics(rtcp_xr.Block(rtcp_xr.VOIP_METRICS, 0, bytes(32)))
 _NO_TRIPS: Final = RoundTrips(n=0)
+_BlockName = Literal["loss-rle", "duplicate-rle", "statistics"]
 _Key = TypeVar("_Key")
 _Entry = TypeVar("_Entry")
 
@@ -116,6 +117,20 @@ class VoipReport(Struct, frozen=True, kw_only=True):
     at_s: float
 
 
+class ExtendedReception(Struct, frozen=True, kw_only=True):
+    """What the blocks of one kind told of one source, added up (RFC 3611 sections 4.1, 4.2 and 4.6)."""
+
+    reporter: str
+    source_ssrc: str
+    block: _BlockName
+    blocks: int
+    told_packets: int
+    """Sequence numbers told of; where blocks overlap, more than once."""
+    lost_packets: int | None
+    """Null in duplicate-rle, and where no statistics named them."""
+    duplicate_packets: int | None
+
+
 class RtcpPath(Struct, frozen=True, kw_only=True):
     """RTCP from one address to another."""
 
@@ -166,6 +181,7 @@ class Rtcp(Struct, frozen=True, kw_only=True):
     cnames: int
     """CNAME items; their text is not kept."""
     xr: tuple[VoipReport, ...]
+    xr_receptions: tuple[ExtendedReception, ...]
     xr_blocks: dict[str, int]
     """Extended report blocks by type number."""
     rtt_ms: RoundTrips
@@ -186,6 +202,7 @@ class RtcpCollector:
         self._asked: dict[tuple[Address, Address, int], _Asked] = {}
         self._byes: dict[tuple[int, Address], int] = {}
         self._voip: dict[tuple[int, int], _Voip] = {}
+        self._told: dict[tuple[int, int, _BlockName], _Told] = {}
         self._meter = RoundTripMeter()
         self._by_type: Counter[int] = Counter()
         self._xr_blocks: Counter[int] = Counter()
@@ -221,6 +238,7 @@ class RtcpCollector:
             ),
             cnames=self._cnames,
             xr=tuple(item.voip_report(origin_ns) for item in self._voip.values()),
+            xr_receptions=tuple(item.reception() for item in self._told.values()),
             xr_blocks=_by_number(self._xr_blocks),
             rtt_ms=max(
                 (item.rtt_ms for item in trips), key=lambda rtt_ms: rtt_ms.median or 0.0, default=_NO_TRIPS
@@ -306,6 +324,11 @@ class RtcpCollector:
                 voip = self._kept(self._voip, (reporter, metrics.ssrc), MOST_SOURCES, _Voip)
                 if voip is not None:
                     voip.add(metrics, datagram)
+            case rtcp_xr.LOSS_RLE | rtcp_xr.DUPLICATE_RLE | rtcp_xr.STATISTICS:
+                count = _count(block)
+                told = self._kept(self._told, (reporter, count.ssrc, count.name), MOST_SOURCES, _Told)
+                if told is not None:
+                    told.add(count)
 
     def _kept(
         self, entries: dict[_Key, _Entry], key: _Key, most: int, make: Callable[[_Key], _Entry]
@@ -478,6 +501,59 @@ class _Voip:
             mos_cq=last.mos_cq,
             at_s=since_s(origin_ns, self._at_ns),
         )
+
+
+class _Count(NamedTuple):
+    """What one block told of one source."""
+
+    ssrc: int
+    name: _BlockName
+    told: int
+    lost: int | None
+    duplicates: int | None
+
+
+class _Told:
+    """What the blocks of one kind told of one source."""
+
+    def __init__(self, key: tuple[int, int, _BlockName]) -> None:
+        self._reporter, self._ssrc, self._name = key
+        self._blocks = self._told = 0
+        self._lost: int | None = None
+        self._duplicates: int | None = None
+
+    def add(self, count: _Count) -> None:
+        self._blocks += 1
+        self._told += count.told
+        self._lost = _sum(self._lost, count.lost)
+        self._duplicates = _sum(self._duplicates, count.duplicates)
+
+    def reception(self) -> ExtendedReception:
+        return ExtendedReception(
+            reporter=_ssrc(self._reporter),
+            source_ssrc=_ssrc(self._ssrc),
+            block=self._name,
+            blocks=self._blocks,
+            told_packets=self._told,
+            lost_packets=self._lost,
+            duplicate_packets=self._duplicates,
+        )
+
+
+def _count(block: rtcp_xr.Block) -> _Count:
+    """Return what a run length or statistics block counts. Raises RtcpError."""
+    if block.kind == rtcp_xr.STATISTICS:
+        summary = rtcp_xr.statistics(block)
+        told = (summary.end_sequence - summary.begin_sequence) % 65536
+        return _Count(summary.ssrc, "statistics", told, summary.lost, summary.duplicates)
+    runs = rtcp_xr.run_lengths(block)
+    if block.kind == rtcp_xr.LOSS_RLE:
+        return _Count(runs.ssrc, "loss-rle", runs.told, runs.told - runs.marked, None)
+    return _Count(runs.ssrc, "duplicate-rle", runs.told, None, runs.marked)
+
+
+def _sum(total: int | None, more: int | None) -> int | None:
+    return total if more is None else (total or 0) + more
 
 
 def _by_number(counts: Counter[int]) -> dict[str, int]:
