@@ -1,0 +1,191 @@
+"""Tells the calls of a capture apart: what belongs to which, and how each ended."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from callprobe.pcap.time_axis import Span, merge
+
+if TYPE_CHECKING:
+    from callprobe.pcap.dissect import Findings
+    from callprobe.pcap.dtls import DtlsHandshake
+    from callprobe.pcap.flows import FlowStats
+    from callprobe.pcap.ice import IcePair
+    from callprobe.pcap.reflector import ReflectorPath
+    from callprobe.pcap.relay import Relay
+    from callprobe.pcap.rtp_streams import RtpStream
+    from callprobe.pcap.transactions import StunTransaction
+    from callprobe.pcap.turn import TurnServer
+
+PAUSE_S: Final = 15.0
+"""After so long without anything of a call, what follows is another one."""
+MOST_CALLS: Final = 20
+"""Later ones are left out: who captured so many captured no call of one's own."""
+OPAQUE_PACKETS: Final = 50
+OPAQUE_PACKETS_PER_S: Final = 5.0
+"""At least so many packets, so dense, make a flow without readable headers media."""
+_ECHO_S: Final = 0.5
+"""What comes so soon after a call was ended still belongs to it."""
+
+EndKind = Literal["relay_end", "turn_release", "rtcp_bye", "dtls_close", "sip_bye"]
+
+
+class End(NamedTuple):
+    """How a call was ended, as far as it was said aloud."""
+
+    at_s: float
+    kind: EndKind
+
+
+class Call(NamedTuple):
+    """One call, or what a capture holds of it; of what lasts, all that began within it."""
+
+    start_s: float
+    end_s: float
+    """Last thing of the call that was seen."""
+    ends: tuple[End, ...]
+    transactions: "tuple[StunTransaction, ...]"
+    relays: "tuple[Relay, ...]"
+    pings: tuple[tuple[float, float], ...]
+    """WhatsApp's: when, and the round trip, ms."""
+    reflectors: "tuple[ReflectorPath, ...]"
+    turn_servers: "tuple[TurnServer, ...]"
+    ice: "tuple[IcePair, ...]"
+    dtls: "tuple[DtlsHandshake, ...]"
+    rtp: "tuple[RtpStream, ...]"
+    opaque: "tuple[FlowStats, ...]"
+    """Flows whose media has no readable headers."""
+    flows: "tuple[FlowStats, ...]"
+    """All flows that were seen during the call, of it or not."""
+
+    @property
+    def last_end(self) -> End | None:
+        """The last word of the call, if it was said."""
+        return max(self.ends, default=None)
+
+
+def calls(findings: "Findings") -> tuple[Call, ...]:
+    """Return the calls in order of time; none where nothing of a call was seen."""
+    opaque = opaque_media(findings)
+    ends = _ends(findings)
+    seen = list(_spans(findings, opaque))
+    spans = _split(merge(seen, _ECHO_S), [end.at_s for end in ends]) if seen else []
+    return tuple(_call(findings, opaque, ends, span) for span in spans[:MOST_CALLS])
+
+
+def opaque_media(findings: "Findings") -> "tuple[FlowStats, ...]":
+    """Return the flows that carry media without readable headers, as Telegram's first two generations do.
+
+    They are told by what surrounds them (reflectors, a checked pair, or the guess that this is Telegram) and
+    by how dense they are.
+    """
+    readable = {(stream.src, stream.dst) for stream in findings.rtp}
+    related = _related(findings)
+    telegram = findings.service.name == "telegram"
+    return tuple(
+        flow
+        for flow in findings.flows
+        if (flow.src, flow.dst) not in readable
+        and ((flow.src, flow.dst) in related or telegram)
+        and _is_dense(flow)
+    )
+
+
+def _related(findings: "Findings") -> set[tuple[str, str]]:
+    pairs = [
+        (path.client, path.reflector)
+        for path in findings.reflector.reflectors
+        if path.tagged_up + path.tagged_down + path.frames_up + path.frames_down
+    ]
+    pairs += [(pair.a, pair.b) for pair in findings.ice if pair.selected]
+    return {*pairs, *((other, one) for one, other in pairs)}
+
+
+def _is_dense(flow: "FlowStats") -> bool:
+    lasted_s = max(flow.last_s - flow.first_s, 1.0)
+    return flow.packets >= OPAQUE_PACKETS and flow.packets / lasted_s >= OPAQUE_PACKETS_PER_S
+
+
+def _spans(findings: "Findings", opaque: "Sequence[FlowStats]") -> Iterable[Span]:
+    """Yield when anything of a call was seen."""
+    for lasting in (*findings.rtp, *opaque, *findings.ice, *findings.dtls):
+        yield _span(lasting.first_s, lasting.last_s)
+    for asked in findings.transactions:
+        yield _span(asked.first_s, asked.last_request_s, asked.answered_s)
+    for relay in findings.relays:
+        yield _span(relay.first_s, relay.first_answered_s)
+        if relay.ended_s is not None:
+            yield _span(relay.ended_s)
+    for path in findings.reflector.reflectors:
+        yield _span(path.first_s, path.last_s)
+    for at_s, _ in findings.relay_pings.series:
+        yield _span(at_s)
+    for server in (*findings.turn.servers, *findings.turn_tcp.servers):
+        yield _span(server.first_s, server.allocated_s)
+    yield from _signalled(findings)
+
+
+def _signalled(findings: "Findings") -> Iterable[Span]:
+    """Yield when SIP set a call up and ended it."""
+    sip = findings.clues.sip
+    if sip is not None and sip.invite_s is not None:
+        yield _span(sip.invite_s, sip.ringing_s, sip.answered_s)
+    if sip is not None and sip.bye_s is not None:
+        yield _span(sip.bye_s)
+
+
+def _span(start_s: float, *later_s: float | None) -> Span:
+    return start_s, max((start_s, *(later for later in later_s if later is not None)))
+
+
+def _ends(findings: "Findings") -> list[End]:
+    ends = [End(relay.ended_s, "relay_end") for relay in findings.relays if relay.ended_s is not None]
+    servers = (*findings.turn.servers, *findings.turn_tcp.servers)
+    ends += [End(server.released_s, "turn_release") for server in servers if server.released_s is not None]
+    ends += [End(bye.at_s, "rtcp_bye") for bye in findings.rtcp.byes]
+    ends += [
+        End(alert.at_s, "dtls_close")
+        for handshake in findings.dtls
+        for alert in handshake.alerts
+        if alert.description == "close_notify"
+    ]
+    sip = findings.clues.sip
+    if sip is not None and sip.bye_s is not None:
+        ends.append(End(sip.bye_s, "sip_bye"))
+    return sorted(ends)
+
+
+def _split(spans: Sequence[Span], ends_s: Sequence[float]) -> list[Span]:
+    """Return the spans joined over pauses, but not over a long one nor over one that an end precedes."""
+    joined = list(spans[:1])
+    for earlier, later in pairwise(spans):
+        ended = any(earlier[1] - _ECHO_S <= end_s <= later[0] for end_s in ends_s)
+        if ended or later[0] - earlier[1] > PAUSE_S:
+            joined.append(later)
+        else:
+            joined[-1] = (joined[-1][0], later[1])
+    return joined
+
+
+def _call(findings: "Findings", opaque: "tuple[FlowStats, ...]", ends: Sequence[End], span: Span) -> Call:
+    start_s, end_s = span
+
+    def within(at_s: float) -> bool:
+        return start_s <= at_s <= end_s
+
+    servers = (*findings.turn.servers, *findings.turn_tcp.servers)
+    return Call(
+        start_s=start_s,
+        end_s=end_s,
+        ends=tuple(end for end in ends if within(end.at_s)),
+        transactions=tuple(item for item in findings.transactions if within(item.first_s)),
+        relays=tuple(item for item in findings.relays if within(item.first_s)),
+        pings=tuple(item for item in findings.relay_pings.series if within(item[0])),
+        reflectors=tuple(item for item in findings.reflector.reflectors if within(item.first_s)),
+        turn_servers=tuple(item for item in servers if within(item.first_s)),
+        ice=tuple(item for item in findings.ice if within(item.first_s)),
+        dtls=tuple(item for item in findings.dtls if within(item.first_s)),
+        rtp=tuple(item for item in findings.rtp if within(item.first_s)),
+        opaque=tuple(item for item in opaque if within(item.first_s)),
+        flows=tuple(item for item in findings.flows if item.first_s <= end_s and item.last_s >= start_s),
+    )
