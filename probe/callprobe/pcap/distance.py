@@ -82,8 +82,15 @@ def nearest(findings: "Findings") -> Distance | None:
     own = [name for name in registry.LOOKS if findings.service.name == name.partition("-")[0]]
     found = [distance_to(findings, name) for name in own or registry.LOOKS]
     best = max(found, key=lambda distance: (distance.matching_ratio, distance.compared))
-    near = best.compared >= MIN_COMPARED and best.matching_ratio >= MIN_RATIO
-    return best if near or (own and best.compared) else None
+    return best if _is_near(best) or (own and best.compared) else None
+
+
+def _is_near(distance: Distance) -> bool:
+    """Say whether a capture of an unknown service is like a dialect, and in more than its media."""
+    signalling = any(
+        feature.matches and not feature.name.startswith(("voice", "video")) for feature in distance.features
+    )
+    return signalling and distance.compared >= MIN_COMPARED and distance.matching_ratio >= MIN_RATIO
 
 
 def distance_to(capture: Traits, dialect: str) -> Distance:

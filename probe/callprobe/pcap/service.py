@@ -159,7 +159,7 @@ def _doubtful(findings: "Findings", evidence: list[str]) -> Service | None:
         return Service(evidence=(watched, *evidence), is_call=None)
     records = sum(handshake.application_records for handshake in findings.dtls)
     if records >= _DATA_RECORDS and not findings.rtp and not ask.rtcp_datagrams(findings):
-        data = f"WebRTC without media, but with {records} records of data: a data channel."
+        data = f"WebRTC without media, but with {_many(records, 'record')} of data: a data channel."
         return Service(evidence=(data, *evidence), is_call=False)
     return None
 
@@ -176,7 +176,15 @@ def _sentences(hits: list[Hit], service: str) -> list[str]:
 
 
 def _sign_sentences(signs: list[Sign]) -> list[str]:
-    return [sign.says.format(n=count) for sign, count in signs[:_MOST_SIGNS]]
+    return [sign.says.format(n=count, s=_ending(count)) for sign, count in signs[:_MOST_SIGNS]]
+
+
+def _ending(count: int) -> str:
+    return "" if count == 1 else "s"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{_ending(count)}"
 
 
 def _times(count: int) -> str:
@@ -225,10 +233,11 @@ def _media(findings: "Findings") -> str | None:
         ways = "both directions" if ask.both_ways(findings) else "one direction"
         telephone = ask.streams(findings, lambda stream: ask.has_type(stream, *ask.STATIC_AUDIO_TYPES))
         codec = f" {telephone} of them with a codec of telephony (RFC 3551)." if telephone else ""
-        return f"RTP in {ways}, {len(findings.rtp)} streams, and nothing that names a service.{codec}"
+        streams = _many(len(findings.rtp), "stream")
+        return f"RTP in {ways}, {streams}, and nothing that names a service.{codec}"
     if ask.rtcp_datagrams(findings):
-        count = ask.rtcp_datagrams(findings)
-        return f"RTCP without its media: {count} datagrams, and nothing that names a service."
+        datagrams = _many(ask.rtcp_datagrams(findings), "datagram")
+        return f"RTCP without its media: {datagrams}, and nothing that names a service."
     return None
 
 
@@ -237,23 +246,22 @@ def _path(findings: "Findings") -> str | None:
     answered = sum(pair.answered for pair in findings.ice)
     if sent:
         return (
-            f"{sent} ICE checks, {answered} answered, without media: somebody prepared a call or a data "
-            "channel, and nothing names the service."
+            f"{_many(sent, 'ICE check')}, {answered} answered, without media: somebody prepared a call or a "
+            "data channel, and nothing names the service."
         )
     asked = findings.turn.allocate_requests + findings.turn_tcp.allocate_requests
     if asked:
-        return f"{asked} requests for a TURN relay, and nothing of a call behind it."
+        return f"{_many(asked, 'request')} for a TURN relay, and nothing of a call behind it."
     return None
 
 
 def _no_call(findings: "Findings") -> str | None:
     if findings.dtls:
-        return (
-            f"DTLS between {len(findings.dtls)} pairs of addresses, without ICE and without media: no call."
-        )
+        pairs = _many(len(findings.dtls), "pair")
+        return f"DTLS between {pairs} of addresses, without ICE and without media: no call."
     asked = findings.stun.transactions + findings.stun_tcp.transactions + findings.stun.classic.transactions
     if asked:
-        return f"{asked} STUN requests for the own address, and nothing after them: no call."
+        return f"{_many(asked, 'STUN request')} for the own address, and nothing after them: no call."
     if findings.clues.sip is not None:
         return "SIP, but nobody was invited to a call."
     return None
