@@ -30,6 +30,9 @@ _RECEIVED_HEIGHT: Final = 92.0
 _JITTER_HEIGHT: Final = 62.0
 _GAP: Final = 16.0
 
+_OFFSETS: Final = {"up": 4.0, "down": 12.0, "both": 8.0}
+"""Both ways of a flow share a row."""
+
 BarKind = Literal["ok", "failed", "partial", "not_seen", "up", "down", "both"]
 _GLYPHS: Final = {"ok": "✓", "failed": "✗", "partial": "~", "not_seen": "–"}
 
@@ -189,9 +192,9 @@ def _bar(bar: Bar, y: float, axis: TimeAxis) -> Markup:
         "rect",
         element("title", bar.says),
         x=_number(left),
-        y=_number(y + (6 if thin else 3)),
+        y=_number(y + _OFFSETS.get(bar.kind, 3.0)),
         width=_number(width),
-        height="7" if thin else "14",
+        height="6" if thin else "14",
         rx="2",
         class_=f"bar {bar.kind}",
     )
