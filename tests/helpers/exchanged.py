@@ -1,6 +1,9 @@
 """Datagrams between one client and one server, for the collectors of captures."""
 
+import json
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from callprobe.pcap.encapsulation import unwrap
 from callprobe.pcap.exchanges import ExchangeCollector
@@ -54,9 +57,25 @@ def collected(*datagrams: UdpDatagram, transport: str = "udp") -> ExchangeCollec
     return collector
 
 
+@cache
 def collected_from(path: Path) -> tuple[ExchangeCollector, int]:
-    """Collect the exchanges of a capture; also return when its first UDP or TCP packet came, epoch ns."""
+    """Collect the exchanges of a capture; also return the time of its first frame, ns since 1970."""
     dissector = Dissector()
-    found = [(frame, dissector.take(frame)) for frame in CaptureFile(path)]
-    collector = collected(*(item for _, item in found if isinstance(item, UdpDatagram)))
-    return collector, min((frame.epoch_ns for frame, item in found if item is not None), default=0)
+    found = [(frame.epoch_ns, dissector.take(frame)) for frame in CaptureFile(path)]
+    return collected(*(item for _, item in found if isinstance(item, UdpDatagram))), found[0][0]
+
+
+def truths(shared: Path) -> list[dict[str, Any]]:
+    """Return the truth of every shared capture."""
+    files = sorted((shared / "captures" / "truth").glob("*.json"))
+    return [json.loads(path.read_text()) for path in files if _is_truth(path)]
+
+
+def vendor_truth(shared: Path, name: str) -> dict[str, Any]:
+    """Return what is known of a capture's relays and reflectors."""
+    found: dict[str, Any] = json.loads((shared / "captures" / "truth" / f"{name}.vendor.json").read_text())
+    return found
+
+
+def _is_truth(path: Path) -> bool:
+    return not path.name.endswith((".vendor.json", ".ndpid_flows.json")) and not path.name.startswith("_")

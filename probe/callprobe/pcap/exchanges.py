@@ -129,6 +129,8 @@ class ExchangeCollector:
 
     def _other(self, plane: _Plane, datagram: UdpDatagram, payload: bytes) -> bool:
         """Take channel data, a word of a relay's, or a message of RFC 3489."""
+        if len(payload) in _WORD_SIZES:
+            return self._relays.word(datagram)
         first = payload[0] if payload else 0xFF
         if 0x40 <= first < 0x80:
             carried = channel_payload(payload)
@@ -136,8 +138,6 @@ class ExchangeCollector:
                 return False
             plane.turn.channel_data(datagram, len(carried))
             return True
-        if len(payload) in _WORD_SIZES:
-            return self._relays.word(datagram)
         if first < 2 and (first << 8 | payload[1]) in _CLASSIC_TYPES and len(payload) >= stun.HEADER_BYTES:
             try:
                 message = stun.read_classic(payload)
