@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,8 +50,76 @@ def test_each_fault_has_its_sentence(data: str, sentence: str) -> None:
         rtcp.parse(bytes.fromhex(data))
 
 
-@given(st.binary(max_size=80), st.integers(0, 0x1F), st.sampled_from([200, 201, 202, 208]))
+def test_a_goodbye_with_reason_and_padding_is_read() -> None:
+    report, goodbye = rtcp.packets(load_hex("wire/rtcp_goodbye_padded"))
+
+    assert [block.ssrc for block in rtcp.parse_report(report).blocks] == [0x22222222, 0x33333333]
+    assert goodbye == rtcp.Packet(
+        packet_type=rtcp.GOODBYE, subtype=1, body=bytes.fromhex("11111111 04 6c656674 000000"), words=4
+    )
+    assert rtcp.parse_goodbye(goodbye) == (0x11111111,)
+
+
+def test_a_goodbye_may_name_nobody() -> None:
+    (goodbye,) = rtcp.packets(bytes.fromhex("80cb0000"))
+
+    assert (goodbye.ssrc, rtcp.parse_goodbye(goodbye)) == (None, ())
+    with pytest.raises(rtcp.RtcpError, match="type 203 names no source"):
+        rtcp.parse_report(goodbye)
+
+
+def test_canonical_names_are_counted() -> None:
+    _, sdes = rtcp.packets(load_hex("wire/rtcp_sender_report_and_sdes"))
+    two = bytes.fromhex("00000001 010161 00  00000002 0103616263 000000  00000003 060163 00 00000000")
+
+    assert rtcp.count_cnames(sdes) == 1
+    assert rtcp.count_cnames(rtcp.Packet(202, 3, two, 8)) == 2
+
+
+@pytest.mark.parametrize(
+    ("packet", "plausible"),
+    [
+        (rtcp.Packet(200, 1, b"", 12), True),
+        (rtcp.Packet(200, 1, b"", 11), False),
+        (rtcp.Packet(201, 0, b"", 1), True),
+        (rtcp.Packet(201, 31, b"", 100), False),
+        (rtcp.Packet(203, 2, b"", 1), False),
+        (rtcp.Packet(206, 1, b"", 2), True),
+        (rtcp.Packet(206, 1, b"", 1), False),
+        (rtcp.Packet(209, 1, b"", 1), True),
+        (rtcp.Packet(224, 0, b"", 1), False),
+    ],
+)
+def test_type_count_and_length_must_fit(packet: rtcp.Packet, *, plausible: bool) -> None:
+    assert rtcp.is_plausible(packet) is plausible
+
+
+@pytest.mark.parametrize(
+    ("read", "sentence"),
+    [
+        (
+            lambda: list(rtcp.packets(bytes.fromhex("a0c90001 00000004 80c90001 00000002"))),
+            "4 bytes of RTCP padding",
+        ),
+        (
+            lambda: list(rtcp.packets(bytes.fromhex("a0c90001 00000003"))),
+            "3 bytes of RTCP padding do not fit",
+        ),
+        (lambda: rtcp.parse_goodbye(rtcp.Packet(203, 2, bytes(4), 1)), "too short for its 2 sources"),
+        (lambda: rtcp.count_cnames(rtcp.Packet(202, 1, bytes(4), 1)), "too short for its 1 sources"),
+        (lambda: rtcp.count_cnames(rtcp.Packet(202, 1, bytes(4) + b"\x01\x09ab", 2)), "at byte 4 is cut off"),
+    ],
+)
+def test_faults_beyond_the_header_have_their_sentences(read: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(rtcp.RtcpError, match=sentence):
+        read()
+
+
+@given(st.binary(max_size=80), st.integers(0, 0x3F), st.sampled_from([200, 201, 202, 203, 208]))
 def test_hostile_bytes_raise_nothing_but_rtcp_error(tail: bytes, count: int, packet_type: int) -> None:
     words = (len(tail) // 4).to_bytes(2, "big")
     for data in (tail, bytes([0x80 | count, packet_type]) + words + tail):
         assert outcome(lambda data=data: rtcp.parse(data), rtcp.RtcpError)
+    packet = rtcp.Packet(packet_type, count & 0x1F, tail, len(tail) // 4)
+    assert outcome(lambda: rtcp.parse_goodbye(packet), rtcp.RtcpError)
+    assert outcome(lambda: rtcp.count_cnames(packet), rtcp.RtcpError)

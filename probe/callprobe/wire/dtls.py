@@ -160,11 +160,12 @@ def _long_record(data: bytes, at: int, *, cut: bool) -> tuple[Record, int]:
     if version not in VERSIONS or not 20 <= kind <= 26:
         raise DtlsError(f"type {kind} and version 0x{version:04x} at byte {at} are not those of a record")
     start = at + RECORD_HEADER_BYTES
-    end = len(data) if kind == ContentType.WITH_CONNECTION_ID else start + size
+    if kind == ContentType.WITH_CONNECTION_ID:
+        size = len(data) - start
+    end = start + size
     if size > MOST_RECORD_BYTES or (end > len(data) and not cut):
         raise DtlsError(f"the record at byte {at} does not have the {size} bytes that it claims")
-    body = data[start:end]
-    return Record(ContentType(kind), version, epoch, high << 32 | low, body, max(size, len(body))), end
+    return Record(ContentType(kind), version, epoch, high << 32 | low, data[start:end], size), end
 
 
 def _short_record(data: bytes, at: int, *, cut: bool) -> tuple[Record, int]:
