@@ -7,8 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callprobe.dialect.contract import Dialect, Direction, FlowKeys, Heading, Heard
-from callprobe.dialect.registry import LOOKS, UnknownDialectError, find, names
+from callprobe.dialect.registry import (
+    LOOKS,
+    REGISTERED,
+    Looks,
+    UnknownDialectError,
+    control_nature_of,
+    find,
+    names,
+    split_replay,
+)
 from callresults.failure import Failure
+from helpers.recorded import recorded_trace
 
 KEYS = FlowKeys(bytes(range(32)))
 OTHER = FlowKeys(bytes(32))
@@ -156,3 +166,39 @@ def test_spoilt_datagrams_of_the_look_raise_nothing(name: str, draw: st.DataObje
     for direction in DIRECTIONS:
         assert look.hear(KEYS, direction, data).kind in Heard
     assert len(look.answers(KEYS, 0, SOURCE, data)) <= 1
+
+
+def test_looks_of_a_run_are_the_registered_ones_and_those_of_its_trace() -> None:
+    trace = recorded_trace()
+    looks = Looks(trace, {"control": "inverted"}, version="1+x", capture_date="2024-11-18")
+    name = f"replay:{trace.digest}"
+
+    assert looks.find("telegram-v2") is find("telegram-v2")
+    assert looks.find(name) is looks.find(name)
+    assert (looks.find(name).version, looks.find(name).capture_date) == ("1+x", "2024-11-18")
+    assert [looks.control_of(name, arm) for arm in ("control", "aa")] == [
+        f"replay-inverted:{trace.digest}",
+        f"replay-random:{trace.digest}",
+    ]
+    assert looks.control_of("telegram-v2", "control") == "random:telegram-v2"
+    assert [opening.name for opening in looks.openings] == ["ice_connectivity"]
+
+
+def test_a_trace_that_is_not_here_has_no_look() -> None:
+    for name in (f"replay:{'0' * 64}", "replay:", "replay-inverted:x"):
+        with pytest.raises(UnknownDialectError):
+            REGISTERED.find(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "nature"),
+    [
+        ("replay:ab", ("original", "ab"), "random"),
+        ("replay-inverted:ab", ("inverted", "ab"), "inverted"),
+        ("replay-random:ab", ("random", "ab"), "random"),
+        ("random:telegram-v2", None, "random"),
+    ],
+)
+def test_a_name_tells_what_is_replayed_and_what_kind_of_control_it_is(name, split, nature) -> None:
+    assert split_replay(name) == split
+    assert control_nature_of(name) == nature

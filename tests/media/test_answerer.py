@@ -4,7 +4,9 @@ import pytest
 
 from callprobe.dialect.contract import FlowKeys
 from callprobe.dialect.registry import find, names
+from callprobe.dialect.replay_look import ReplayLook, for_flow
 from callprobe.media.answerer import COPIES_RECORDED, Answerer
+from helpers.recorded import recorded_trace
 from helpers.worlds import MS, SECOND
 
 KEYS = FlowKeys(bytes(range(32)))
@@ -96,3 +98,37 @@ def test_hostile_bytes_are_not_the_flows_and_get_no_answer() -> None:
     for data in (b"", b"hello", bytes(40), answerer.dialect.media(KEYS, "down", answerer.schedule[0])):
         assert answerer.on_datagram(0, 0, SOURCE, 0, data) is None
     assert answerer.view().control_received == 0
+
+
+def replayed() -> Answerer:
+    look = for_flow(ReplayLook(recorded_trace(), "original"), KEYS, hears="up")
+    up, down = (look.schedule("voice", 90.0, 0, way) for way in ("up", "down"))
+    return Answerer(3, look, KEYS, down, schedule_up=up, start_ns=SECOND)
+
+
+def test_media_join_the_probes_time_axis_at_the_packet_that_arrived() -> None:
+    """What was due before is never sent, and nothing is sent in a heap."""
+    answerer = replayed()
+    look = answerer.dialect
+    slot = look.schedule("voice", 90.0, 0)[40]
+    begun_ns = 9 * SECOND
+    answerer.on_datagram(begun_ns + slot.offset_ns, 0, SOURCE, 0, look.media(KEYS, "up", slot))
+    sent = []
+    while (due := answerer.next_deadline()) is not None:
+        sent += [(due - begun_ns, sequence) for sequence, _ in answerer.on_time(due)]
+    assert sent == [
+        (one.offset_ns, one.sequence) for one in answerer.schedule if one.offset_ns >= slot.offset_ns
+    ]
+
+
+def test_equal_packets_of_a_replay_are_recorded_apart() -> None:
+    """Each as itself, and a copy as a copy."""
+    answerer = replayed()
+    look = answerer.dialect
+    for slot in look.schedule("voice", 90.0, 0):
+        at_ns = 9 * SECOND + slot.offset_ns
+        answerer.on_datagram(at_ns, at_ns, SOURCE, 0, look.media(KEYS, "up", slot))
+        if slot.sequence == 7:
+            answerer.on_datagram(at_ns + MS, at_ns + MS, SOURCE, 0, look.media(KEYS, "up", slot))
+    received = answerer.view().received_sequence
+    assert received == (*range(8), *range(7, len(look.schedule("voice", 90.0, 0))))

@@ -4,7 +4,9 @@ import pytest
 
 from callprobe.dialect.contract import Dialect, FlowKeys
 from callprobe.dialect.registry import find, names
+from callprobe.dialect.replay_look import ReplayLook, for_flow
 from callprobe.media.caller import COPIES_NOTED, Caller
+from helpers.recorded import recorded_trace
 from helpers.worlds import MS, SECOND
 
 KEYS = FlowKeys(bytes(range(32)))
@@ -177,3 +179,31 @@ def test_refused_sends_are_counted_as_local() -> None:
     for datagram in caller.on_time(0):
         caller.on_send_error(0, datagram)
     assert caller.log.send_errors == 1
+
+
+def replayed() -> tuple[Caller, Dialect]:
+    look = for_flow(ReplayLook(recorded_trace(), "original"), KEYS, hears="down")
+    up, down = (look.schedule("voice", 90.0, 0, way) for way in ("up", "down"))
+    return Caller(look, KEYS, PEER, up, schedule_down=down), look
+
+
+def test_a_replay_has_no_set_up_of_its_own_and_its_first_packet_is_the_calls() -> None:
+    caller, look = replayed()
+    caller.begin_setup(SECOND)
+    assert caller.setup_finished
+    caller.begin_media(2 * SECOND, linger_ns=SECOND)
+    sent = drive(caller, 60 * SECOND)
+    up = look.schedule("voice", 90.0, 0)
+    assert sent == [(2 * SECOND + slot.offset_ns, look.media(KEYS, "up", slot)) for slot in up]
+    assert caller.log.requests == 0
+
+
+def test_it_listens_until_the_far_end_is_through_as_well() -> None:
+    look = find("telegram-v2")
+    short, long = look.schedule("voice", 1.0, 1), look.schedule("voice", 5.0, 1)
+    caller = Caller(look, KEYS, PEER, short, schedule_down=long)
+    caller.begin_media(0, linger_ns=SECOND)
+    drive(caller, long[-1].offset_ns + SECOND)
+    assert not caller.finished
+    drive(caller, long[-1].offset_ns + 2 * SECOND)
+    assert caller.finished

@@ -135,3 +135,12 @@ def test_echo_fails_at_its_deadline_or_was_interrupted_before() -> None:
     echo.on_time(DEADLINE_NS)
     stage = udp_open_stage(echo, origin_ns=0, end_ns=9 * SECOND)
     assert (stage.outcome, stage.failure, stage.t) == ("failed", Failure.UDP_ECHO_TIMEOUT, 4.0)
+
+
+def test_a_direction_in_which_nothing_was_due_hinders_nothing() -> None:
+    """The other one alone decides."""
+    quiet = HeardMedia([], TEN_S, nothing_due=True)
+
+    assert [stage.outcome for stage in media_stages(quiet, WHOLE, origin_ns=0)] == ["ok", "ok"]
+    assert [stage.outcome for stage in media_stages(quiet, NOTHING, origin_ns=0)] == ["failed", "not_reached"]
+    assert [stage.outcome for stage in media_stages(WHOLE, quiet, origin_ns=0)] == ["ok", "ok"]

@@ -3,12 +3,10 @@
 import asyncio
 import heapq
 import itertools
-import select
-import selectors
-import sys
 from collections.abc import Callable
 
 from callprobe.net.clock import now_ns
+from callprobe.net.precise import PreciseSelector
 
 Release = Callable[[int], None]
 """Called with the time of the release, monotonic ns."""
@@ -54,16 +52,4 @@ class Releaser:
 
 def precise_loop() -> asyncio.AbstractEventLoop:
     """Return an event loop whose timers are not rounded up to whole milliseconds, where epoll would."""
-    if sys.platform != "linux":
-        return asyncio.new_event_loop()
-    return asyncio.SelectorEventLoop(_PreciseSelector())
-
-
-class _PreciseSelector(selectors.EpollSelector):
-    """Waits with select(2), which counts microseconds, on the epoll descriptor, and then asks epoll."""
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if timeout is not None and timeout > 0:
-            select.select([self.fileno()], [], [], timeout)
-            timeout = 0
-        return super().select(timeout)
+    return asyncio.SelectorEventLoop(PreciseSelector())

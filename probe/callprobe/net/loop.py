@@ -15,6 +15,7 @@ import errno
 import functools
 import ipaddress
 import os
+import selectors
 import socket
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -225,9 +226,10 @@ class StampedLoop(asyncio.SelectorEventLoop):
     Use it as ``asyncio.Runner(loop_factory=StampedLoop)``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        """Make a loop, on the system's best selector if none is given."""
         self._guard = Guard.from_environ(os.environ)  # first: it may refuse, and a loop must then not be open
-        super().__init__()
+        super().__init__(selector)
 
     async def create_datagram_endpoint(  # type: ignore[override]
         self,
