@@ -1,7 +1,8 @@
 """What a browser told of its own call: figures of the WebRTC statistics API (W3C webrtc-stats).
 
-They are the browser's instruments, not ours, and keep the names and units that they have there: ``jitter`` and
-round trips in seconds. Names with an underscore are ours. No field has room for an address, a URL or a name.
+They are the browser's instruments, not ours, and keep the names and units that they have there: ``jitter``
+and round trips in seconds. Names with an underscore are ours. No field has room for an address, a URL or a
+name.
 """
 
 from typing import Literal
@@ -50,9 +51,9 @@ class BrowserPair(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     nominated: bool | None
     """Whether ICE nominated it."""
     requests_sent: int | None
-    """STUN checks sent, consent checks not counted."""
+    """Connectivity checks sent."""
     responses_received: int | None
-    """Answers to them and to consent checks."""
+    """Answers to connectivity checks."""
     current_round_trip_time: float | None
     """Last STUN round trip, seconds."""
 

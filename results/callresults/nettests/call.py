@@ -47,10 +47,10 @@ class CallKeys(
     """One flow between probe and responder."""
 
     dialect: str
-    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random; of a recorded call, how
-    it was recorded: capture, browser-dump."""
+    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random; of a call that
+    was observed, how: capture, browser-dump."""
     dialect_version: str
-    """Version of the look; empty for a recorded call, which has none of ours."""
+    """Version of the look; empty for an observed call, which has none of ours."""
     dialect_capture_date: str | None
     """Date of the capture that the dialect follows, ISO; null for looks that are nobody's."""
     control_nature: ControlNature | None = None
@@ -64,7 +64,7 @@ class CallKeys(
     responder_port: int | None = None
     """UDP port of the responder; null when no flow was opened."""
     media_duration_s: float
-    """Media asked for, seconds; of a recorded call, how long it lasted there."""
+    """Media asked for, seconds; of an observed call, how long they lasted there."""
     metrics_up: DirectionMetrics | None
     """Probe to responder; null when the responder's record never arrived."""
     metrics_down: DirectionMetrics | None
