@@ -58,7 +58,15 @@ def results(collector: ExchangeCollector) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("payload", "taken"),
-    [(message(1, 1), True), (PING, True), (PONG, True), (b"OK", False), (bytes(40), False), (b"", False)],
+    [
+        (message(1, 1), True),
+        (PING, True),
+        (PONG, True),
+        (b"OK", False),
+        (bytes(40), False),
+        (b"\0", False),
+        (b"", False),
+    ],
 )
 def test_it_says_whether_a_payload_was_an_exchange_s(payload: bytes, taken: bool) -> None:  # noqa: FBT001
     assert ExchangeCollector().add(up(0, payload), payload, "plain") is taken

@@ -138,7 +138,7 @@ class ExchangeCollector:
                 return False
             plane.turn.channel_data(datagram, len(carried))
             return True
-        if first < 2 and (first << 8 | payload[1]) in _CLASSIC_TYPES and len(payload) >= stun.HEADER_BYTES:
+        if first < 2 and len(payload) >= stun.HEADER_BYTES and (first << 8 | payload[1]) in _CLASSIC_TYPES:
             try:
                 message = stun.read_classic(payload)
             except stun.StunError:
