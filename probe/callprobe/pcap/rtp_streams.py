@@ -57,7 +57,10 @@ class JitterMs(Struct, frozen=True, kw_only=True):
 
 
 class PdvMs(Struct, frozen=True, kw_only=True):
-    """Delay above the smallest delay (RFC 5481 section 4.2), ms, of a sample of the packets."""
+    """Delay above the smallest delay (RFC 5481 section 4.2), ms, of a sample of the packets.
+
+    By the clocks as they are: what the sender's drifts against that of the capture is in it.
+    """
 
     p50: float
     p95: float
@@ -209,9 +212,10 @@ class _Packet(NamedTuple):
 class StreamTable:
     """Sorts packets into streams."""
 
-    def __init__(self, grid_ns: int | None = None) -> None:
-        """Count seconds from ``grid_ns`` (nanoseconds since 1970), or from each stream's first packet."""
-        self._grid_ns = grid_ns
+    grid_ns: int | None = None
+    """Where seconds begin, nanoseconds since 1970; while unknown, with each stream's first packet."""
+
+    def __init__(self) -> None:
         self._probation: OrderedDict[StreamKey, list[_Packet]] = OrderedDict()
         self._streams: dict[StreamKey, StreamState] = {}
         self._totals: list[tuple[StreamKey, StreamTotals]] | None = None
@@ -261,7 +265,7 @@ class StreamTable:
             self.packets_left_out += len(packets)
             return
         first = packets[0]
-        grid_ns = first.epoch_ns if self._grid_ns is None else self._grid_ns
+        grid_ns = first.epoch_ns if self.grid_ns is None else self.grid_ns
         limits = FIRST_LIMITS if count < MANY_STREAMS else LATER_LIMITS
         state = self._streams[key] = StreamState(first.start, first.epoch_ns, grid_ns, limits)
         for packet in packets:

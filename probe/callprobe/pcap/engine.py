@@ -1,0 +1,104 @@
+"""Reads a capture once: RTP streams and flows are counted here, everything else is handed on.
+
+Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), many packets at once; and a
+kernel in C, once it was built (``kernel.build``).
+"""
+
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from callprobe.pcap.flows import FlowStats, FlowTable
+from callprobe.pcap.packets import Sink, UdpDatagram
+from callprobe.pcap.read import CaptureFile
+from callprobe.pcap.rtp_streams import RtpStream, StreamTable
+from callprobe.pcap.tally import Tally
+
+__all__ = ["EngineResult", "Tier", "run"]
+
+Tier = Literal["python", "numpy", "c"]
+
+
+class Streams(Protocol):
+    """RTP streams."""
+
+    packets_left_out: int
+    """Of streams beyond those that are kept."""
+
+    def streams(self, origin_ns: int) -> list[RtpStream]:
+        """Return the streams in order of their first packet; times count from ``origin_ns``."""
+        ...
+
+
+class Flows(Protocol):
+    """UDP flows."""
+
+    packets_left_out: int
+    """Of flows beyond those that are kept."""
+
+    def stats(self, origin_ns: int) -> list[FlowStats]:
+        """Return the flows in the order in which they began; times count from ``origin_ns``."""
+        ...
+
+
+class EngineResult(NamedTuple):
+    """What was counted."""
+
+    frames: int
+    """Of any kind."""
+    udp_datagrams: int
+    link_types: dict[str, int]
+    """Frames by link type."""
+    origin_ns: int | None
+    """Time of the first frame in the file, nanoseconds since 1970; None when there is none."""
+    first_ns: int | None
+    """The earliest time."""
+    last_ns: int | None
+    """The latest."""
+    truncated_at_offset: int | None
+    """In the unpacked file: the first record that is not whole."""
+    streams: Streams
+    """The RTP streams that lay in nothing else."""
+    flows: Flows
+    tier: Tier
+
+
+class PythonMedia:
+    """Streams and flows, one packet at a time."""
+
+    def __init__(self) -> None:
+        self.streams = StreamTable()
+        self.flows = FlowTable()
+
+    def datagram(self, datagram: UdpDatagram, *, is_rtp: bool) -> None:
+        """Take a UDP datagram, which is settled as RTP or is not."""
+        source, destination = datagram.source, datagram.destination
+        self.flows.add(source, destination, datagram.epoch_ns, datagram.size, is_rtp=is_rtp)
+        if is_rtp:
+            self.streams.add(datagram, datagram.payload, "plain")
+
+
+def run(path: Path, sink: Sink, tier: Tier | None = None) -> EngineResult:
+    """Read a capture up to where it breaks, if it does. Raises CaptureError.
+
+    What is not settled as plain RTP goes to ``sink`` in the order of the file.
+    """
+    del tier
+    media = PythonMedia()
+    tally = Tally(sink, media)
+    capture = CaptureFile(path)
+    for frame in capture:
+        if tally.origin_ns is None:
+            media.streams.grid_ns = frame.epoch_ns
+        tally.take(frame)
+    return EngineResult(
+        frames=tally.frames,
+        udp_datagrams=tally.udp_datagrams,
+        link_types=tally.link_types,
+        origin_ns=tally.origin_ns,
+        first_ns=tally.first_ns,
+        last_ns=tally.last_ns,
+        truncated_at_offset=capture.truncated_at_offset,
+        streams=media.streams,
+        flows=media.flows,
+        tier="python",
+    )
