@@ -209,6 +209,16 @@ def test_telegram_s_pairs_of_2024_lie_in_reflector_frames(shared: Path) -> None:
 
 
 @pytest.mark.peer("shared")
+def test_teams_names_its_peers_in_the_clear(shared: Path) -> None:
+    """A check comes in a data indication, its answer goes out in a send request: one pair."""
+    collector, origin_ns = collected_from(shared / "captures" / "teams_full.pcap")
+    relayed = [pair for pair in collector.ice(origin_ns) if pair.peer is not None]
+
+    assert [pair.peer for pair in relayed] == ["93.71.110.205:16332", "93.71.110.205:16333"]
+    assert [(pair.checks, pair.answered, pair.answered_from_b) for pair in relayed] == [(2, 2, 1)] * 2
+
+
+@pytest.mark.peer("shared")
 def test_messenger_s_selected_pair_is_the_one_with_the_channel(shared: Path) -> None:
     collector, origin_ns = collected_from(shared / "captures" / "stun_facebook.pcapng")
     (server,) = collector.turn(origin_ns).servers

@@ -153,7 +153,9 @@ def _peer(plane: _Plane, datagram: UdpDatagram) -> str | None:
     outer = datagram.payload
     if 0x40 <= outer[0] < 0x80:
         return plane.turn.peer_of_channel(datagram, int.from_bytes(outer[:2], "big"))
-    if outer[4:8] == _COOKIE and outer[0] < 0x40 and len(outer) >= stun.HEADER_BYTES:
-        message = stun.read_loosely(outer)
-        return peer_of(message, first_values(message))
-    return None
+    read = stun.read_loosely if outer[4:8] == _COOKIE else stun.read_classic
+    try:
+        message = read(outer)
+    except stun.StunError:
+        return None
+    return peer_of(message, first_values(message))

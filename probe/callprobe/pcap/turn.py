@@ -8,7 +8,7 @@ from msgspec import Struct
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.round_trips import since_s, since_s_or_none
 from callprobe.pcap.transactions import Role, Transaction
-from callprobe.wire import stun
+from callprobe.wire import ms_turn, stun
 
 SERVER_LIMIT: Final = 256
 """Pairs of client and server that are listed."""
@@ -265,12 +265,13 @@ class TurnTable:
 
 
 def peer_of(message: stun.Message, values: dict[int, bytes]) -> str | None:
-    """Return the peer that XOR-PEER-ADDRESS names, or None."""
-    value = values.get(stun.XOR_PEER_ADDRESS)
-    if value is None:
-        return None
+    """Return the peer that a message names, in RFC 8656's way or in Microsoft's, or None."""
     try:
-        return address_text(stun.unxor_address(value, message.transaction_id))
+        if values.get(ms_turn.MAGIC_COOKIE_ATTRIBUTE) == ms_turn.MAGIC_COOKIE:
+            value = values.get(ms_turn.DESTINATION_ADDRESS) or values.get(ms_turn.REMOTE_ADDRESS)
+            return None if value is None else address_text(stun.unpack_address(value))
+        value = values.get(stun.XOR_PEER_ADDRESS)
+        return None if value is None else address_text(stun.unxor_address(value, message.transaction_id))
     except stun.StunError:
         return None
 

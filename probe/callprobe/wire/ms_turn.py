@@ -9,9 +9,12 @@ SEND_REQUEST: Final = 0x0004
 """Carries DATA to a peer; the same number is Refresh in RFC 8656."""
 MAGIC_COOKIE_ATTRIBUTE: Final = 0x000F
 MAGIC_COOKIE: Final = bytes.fromhex("72c64bc6")
-NONCE: Final = 0x0014
+DESTINATION_ADDRESS: Final = 0x0011
+"""Peer that a send request's data is for, in the clear."""
+REMOTE_ADDRESS: Final = 0x0012
+"""Peer that a data indication's data comes from, in the clear; XOR-PEER-ADDRESS in RFC 8656."""
 REALM: Final = 0x0015
-"""The numbers of REALM and NONCE are those of RFC 8656 the other way round."""
+"""NONCE in RFC 8656; the two have each other's numbers."""
 
 _FRAME_MARK: Final = b"\xff\x10"
 _FRAME_HEADER_BYTES: Final = 12
