@@ -1,5 +1,6 @@
 """A recorded call, made up: checks by STUN, then media both ways, a keepalive twice the same."""
 
+import json
 import random
 
 from callprobe.dialect.trace import Trace, TracePacket
@@ -42,3 +43,12 @@ def recording(*, media_s: float = 3.0, seed: int = 1) -> Recording:
 def recorded_trace(*, media_s: float = 3.0, seed: int = 1) -> Trace:
     """Return the trace of such a call."""
     return Trace.of(*recording(media_s=media_s, seed=seed))
+
+
+def wehe_file(packets: list[TracePacket], pair: str = "010.000.000.005.50001-198.051.100.077.03478") -> str:
+    """Return a replay file of Wehe with these packets of a client."""
+    rows = [
+        {"payload": one.payload.hex(), "timestamp": one.offset_ns / 1e9, "c_s_pair": pair, "end": False}
+        for one in packets
+    ]
+    return json.dumps([rows, ["3478"], [], "made-up"])

@@ -9,11 +9,20 @@ import httpx
 import msgspec
 import pytest
 
-from callprobe.media.session import MEDIA_LEAD_NS, SESSIONS_PATH, WHIP_PATH, SessionGrant, SessionRecord
-from callprobe.responder.app import MAX_BODY_BYTES, PAGE, build_app
+from callprobe.media.session import (
+    MEDIA_LEAD_NS,
+    SESSIONS_PATH,
+    TRACES_PATH,
+    WHIP_PATH,
+    SessionGrant,
+    SessionRecord,
+    TraceOffer,
+)
+from callprobe.responder.app import MAX_BODY_BYTES, MAX_UPLOADS, PAGE, build_app
 from callprobe.responder.limits import Limits
 from callprobe.responder.plane import ResponderPlane
 from callresults.addresses import find_addresses
+from helpers.recorded import recorded_trace
 from helpers.worlds import PORTS, make_plane
 
 CLIENT = ("203.0.113.77", 51_515)
@@ -177,3 +186,94 @@ def test_page_explains_the_machine() -> None:
     response = Site().ask("GET", "/")
     assert response.text == PAGE
     assert "call-shaped packets" in PAGE
+
+
+# --- traces -------------------------------------------------------------------------------------------
+
+TRACE = recorded_trace()
+TRACE_PATH = f"{TRACES_PATH}/{TRACE.digest}"
+
+
+def wanting(dialect: str) -> dict[str, Any]:
+    flow = {"dialect": dialect, "medium": "voice", "media_duration_s": 60.0, "schedule_seed": 1}
+    return {"software_version": "0", "flows": [flow]}
+
+
+def test_a_trace_is_laid_down_once_and_then_replayed() -> None:
+    site = Site()
+    assert site.ask("GET", TRACE_PATH).status_code == 404
+    assert "no trace of that name" in refusal(
+        site.ask("POST", SESSIONS_PATH, wanting(f"replay:{TRACE.digest}"))
+    )
+    assert site.ask("PUT", TRACE_PATH, TRACE.pack()).status_code == 204
+    assert site.ask("GET", TRACE_PATH).status_code == 204
+    response = site.ask("POST", SESSIONS_PATH, wanting(f"replay:{TRACE.digest}"))
+    grant = msgspec.json.decode(response.content, type=SessionGrant)
+    assert grant.flows[0].port in PORTS
+
+
+def test_a_flow_with_a_token_is_granted_as_ever() -> None:
+    """Whoever does not know of ports of their own finds none."""
+    assert "port" not in Site().ask("POST", SESSIONS_PATH, WANTED).json()["flows"][0]
+
+
+def test_the_offer_says_what_traces_are_taken() -> None:
+    response = Site().ask("GET", TRACES_PATH)
+    offer = msgspec.json.decode(response.content, type=TraceOffer)
+    assert (offer.max_packets, offer.max_duration_s) == (20_000, 90.0)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", TRACES_PATH), ("PUT", TRACE_PATH)])
+def test_a_responder_that_takes_none_says_so(method: str, path: str) -> None:
+    site = Site(make_plane(limits=Limits(max_traces=0)))
+    response = site.ask(method, path, TRACE.pack())
+    assert (response.status_code, refusal(response)) == (403, "this responder replays no traces")
+
+
+@pytest.mark.parametrize(
+    ("limits", "content", "status", "sentence"),
+    [
+        (Limits(), b"junk", 422, "no compressed trace"),
+        (Limits(), recorded_trace(seed=2).pack(), 422, "not the one of that name"),
+        (Limits(max_trace_bytes=100), TRACE.pack(), 413, "larger than 100 bytes"),
+        (Limits(max_trace_packets=10), TRACE.pack(), 422, "over 10"),
+        (Limits(max_traces_bytes=10), TRACE.pack(), 429, "try again"),
+    ],
+)
+def test_a_trace_that_is_not_taken_gets_one_sentence(
+    limits: Limits, content: bytes, status: int, sentence: str
+) -> None:
+    response = Site(make_plane(limits=limits)).ask("PUT", TRACE_PATH, content)
+    assert response.status_code == status
+    assert sentence in refusal(response)
+
+
+def test_only_so_many_traces_are_on_their_way_in_at_once() -> None:
+    """Each takes memory before anybody knows what it is."""
+    site = Site()
+    gate = asyncio.Event()
+
+    async def slowly() -> Any:
+        await gate.wait()
+        yield TRACE.pack()
+
+    async def ask_all() -> list[int]:
+        transport = httpx.ASGITransport(site.app, client=CLIENT)
+        async with httpx.AsyncClient(transport=transport, base_url="http://responder.lab") as client:
+            slow = [
+                asyncio.ensure_future(client.put(TRACE_PATH, content=slowly())) for _ in range(MAX_UPLOADS)
+            ]
+            await asyncio.sleep(0)
+            one_more = await client.put(TRACE_PATH, content=TRACE.pack())
+            gate.set()
+            return [one_more.status_code, *[(await one).status_code for one in slow]]
+
+    assert asyncio.run(ask_all()) == [429, *[204] * MAX_UPLOADS]
+
+
+def test_nothing_of_a_trace_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    site = Site()
+    site.ask("PUT", TRACE_PATH, TRACE.pack())
+    site.ask("PUT", TRACE_PATH, TRACE.pack()[:-9])
+    assert not any(payload.hex() in caplog.text for payload in TRACE.down.payloads or ())

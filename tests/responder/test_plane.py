@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from callprobe.dialect import open_echo
 from callprobe.dialect.contract import FlowKeys
 from callprobe.dialect.registry import find, names
+from callprobe.dialect.replay_look import ReplayLook
+from callprobe.dialect.trace import Trace
 from callprobe.media.flow import Address
 from callprobe.media.session import FlowRequest, SessionRequest
 from callprobe.responder.limits import Limits
 from callprobe.responder.plane import MAX_MOVES, BusyError, Outgoing, RefusedError, ResponderPlane
 from callresults.addresses import find_addresses
+from helpers.recorded import KEEPALIVE, recorded_trace, recording
 from helpers.worlds import MS, PORTS, SECOND, bytes_to, make_plane, open_session, prove
 
 SOURCE = ("203.0.113.7", 40_000)
@@ -348,3 +351,127 @@ def test_driver_is_woken_when_media_begin_without_a_datagram() -> None:
     plane.wake = lambda: woken.append(plane.next_deadline())
     plane.begin_media(grant.session_id, 7 * SECOND)
     assert woken == [7 * SECOND]
+
+
+# --- replays ------------------------------------------------------------------------------------------
+
+TRACE = recorded_trace()
+UP, DOWN = recording()
+ORIGINAL, INVERTED, RANDOM = (
+    f"{kind}:{TRACE.digest}" for kind in ("replay", "replay-inverted", "replay-random")
+)
+
+
+def replaying() -> ResponderPlane:
+    """Return a plane at which the trace is laid down."""
+    plane = make_plane()
+    plane.lay_trace(Trace.unpack(TRACE.pack()), 0)
+    return plane
+
+
+def at(plane: ResponderPlane, port: int, data: bytes, source: Address, now_ns: int = 0) -> list[Outgoing]:
+    return plane.on_datagram(port, now_ns, now_ns, source, data)
+
+
+def port_of(grant, flow_id: int) -> int:
+    port = grant.flows[flow_id].port
+    assert port is not None
+    return port
+
+
+def test_the_far_end_plays_its_half_on_the_time_axis_of_the_probes_packets() -> None:
+    plane = replaying()
+    grant, (echo, _) = open_session(plane, ORIGINAL, duration_s=60.0)
+    prove(plane, echo, SOURCE)
+    assert at(plane, port_of(grant, 1), UP[0].payload, MOVED, SECOND) == []
+    out = []
+    while (due := plane.next_deadline()) is not None:
+        out += [(due - SECOND, data) for _, peer, data in plane.on_time(due) if peer == MOVED]
+    assert out == [(packet.offset_ns, packet.payload) for packet in DOWN]
+
+
+def test_no_byte_of_a_trace_goes_to_a_host_that_is_not_proved() -> None:
+    """They are whatever somebody chose, so not even as many as came from there."""
+    plane = replaying()
+    grant, _ = open_session(plane, ORIGINAL, INVERTED, RANDOM, duration_s=60.0)
+    plane.begin_media(grant.session_id, 0)
+    for number, packet in enumerate(UP):
+        for port in PORTS:
+            assert at(plane, port, packet.payload, VICTIM, number * MS) == []
+    assert tick_out(plane, 600 * SECOND) == []
+    record = plane.record(grant.session_id)
+    assert record is not None
+    assert len(record.flows[1].received_sequence) == len(UP)
+    assert record.flows[1].sent_sequence == ()
+    assert not record.proved
+
+
+def test_a_packet_at_another_port_is_nobodys() -> None:
+    plane = replaying()
+    grant, _ = open_session(plane, ORIGINAL, duration_s=60.0)
+    (other,) = set(PORTS) - {port_of(grant, 1)}
+    at(plane, other, UP[0].payload, SOURCE)
+    record = plane.record(grant.session_id)
+    assert record is not None
+    assert record.flows[1].received_sequence == ()
+
+
+def test_two_sessions_that_replay_one_call_behind_one_address_do_not_mix() -> None:
+    plane = replaying()
+    grants = [open_session(plane, ORIGINAL, duration_s=60.0)[0] for _ in range(2)]
+    for place, grant in enumerate(grants):
+        for packet in UP[: 5 + place]:
+            at(plane, port_of(grant, 1), packet.payload, (SOURCE[0], 50_000 + place))
+    for place, grant in enumerate(grants):
+        record = plane.record(grant.session_id)
+        assert record is not None
+        assert record.flows[1].received_sequence == tuple(range(5 + place))
+
+
+def test_a_session_too_many_is_refused_whole_and_let_in_when_another_ends() -> None:
+    """What was half made of it leaves no trace."""
+    plane = replaying()
+    grants = [open_session(plane, ORIGINAL, duration_s=60.0)[0] for _ in range(2)]
+    for _ in range(3):
+        with pytest.raises(BusyError, match="with others just now"):
+            open_session(plane, RANDOM, ORIGINAL, duration_s=60.0)
+    plane.close_session(grants[0].session_id)
+    open_session(plane, RANDOM, ORIGINAL, duration_s=60.0)
+
+
+def test_an_unknown_trace_is_refused_and_a_forgotten_one_too() -> None:
+    plane = make_plane(limits=Limits(trace_lifetime_s=10.0))
+    with pytest.raises(RefusedError, match="no trace of that name"):
+        open_session(plane, ORIGINAL)
+    plane.lay_trace(TRACE, 0)
+    assert plane.has_trace(TRACE.digest, 9 * SECOND)
+    open_session(plane, ORIGINAL, now_ns=18 * SECOND)
+    with pytest.raises(RefusedError, match="no trace of that name"):
+        open_session(plane, ORIGINAL, now_ns=29 * SECOND)
+
+
+def test_a_short_packet_is_the_flows_once_its_source_is_known() -> None:
+    """Alone it names nobody."""
+    up = [*UP[:2], UP[2]._replace(payload=b"ka")]
+    trace = Trace.of(up, DOWN[:4])
+    plane = make_plane()
+    plane.lay_trace(trace, 0)
+    grant, _ = open_session(plane, f"replay:{trace.digest}", duration_s=60.0)
+    for payload in (b"ka", UP[0].payload, b"ka", KEEPALIVE):
+        at(plane, port_of(grant, 1), payload, SOURCE)
+    record = plane.record(grant.session_id)
+    assert record is not None
+    assert record.flows[1].received_sequence == (0, 2)
+
+
+def test_a_control_of_random_bytes_is_known_by_the_keys_of_its_flow() -> None:
+    plane = replaying()
+    grant, (_, first_keys, second_keys) = open_session(plane, RANDOM, RANDOM, duration_s=60.0)
+    for flow_id, keys in ((1, first_keys), (2, second_keys)):
+        look = ReplayLook(TRACE, "random").bound(keys)
+        slots = look.schedule("voice", 90.0, 0)[:3]
+        for slot in slots:
+            at(plane, port_of(grant, flow_id), look.media(keys, "up", slot), (SOURCE[0], 50_000 + flow_id))
+    record = plane.record(grant.session_id)
+    assert record is not None
+    assert [view.received_sequence for view in record.flows[1:]] == [(0, 1, 2)] * 2

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from callprobe.dialect.registry import Looks
 from callprobe.media.session import (
     FlowGrant,
     FlowRequest,
@@ -29,6 +30,7 @@ from callprobe.run.session import (
     parse_url,
 )
 from callresults.failure import Failure
+from helpers.recorded import recorded_trace
 
 REQUEST = SessionRequest(
     software_version="0",
@@ -319,3 +321,67 @@ def test_record_that_never_ends_is_given_up_once_for_all_tries(monkeypatch: pyte
     record, tries = fetched(lambda _: httpx.Response(200, stream=Dripping()))
     assert record is None
     assert tries <= RECORD_TRIES
+
+
+# --- replays ------------------------------------------------------------------------------------------
+
+TRACE = recorded_trace()
+
+
+def replaying(*answers: tuple[int, bytes]) -> Net:
+    """Return a network whose server answers so in turn, and grants what is asked last."""
+    left = [*answers, (201, msgspec.json.encode(GRANT))]
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        status, content = left.pop(0)
+        return httpx.Response(status, content=content)
+
+    return Net(answer)
+
+
+def lay(net: Any) -> Session:
+    return asyncio.run(open_session(net, URL, "192.0.2.1", REQUEST, Looks(TRACE)))
+
+
+def test_a_trace_that_is_not_there_is_laid_down_before_the_session() -> None:
+    net = replaying((404, b""), (204, b""))
+    lay(net)
+    path = f"/v1/traces/{TRACE.digest}"
+    assert net.asked == [("GET", path), ("PUT", path), ("POST", "/v1/sessions")]
+
+
+def test_a_trace_that_is_there_is_not_sent_again() -> None:
+    net = replaying((204, b""))
+    lay(net)
+    assert [method for method, _ in net.asked] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "failure", "sentence"),
+    [
+        ([(404, b""), (413, b'{"error":"too large"}')], Failure.SESSION_REFUSED, "replayed: too large"),
+        ([(404, b""), (405, b"")], Failure.SESSION_REFUSED, "HTTP status 405"),
+    ],
+)
+def test_a_trace_that_is_refused_is_a_refused_session(answers, failure, sentence) -> None:
+    with pytest.raises(SessionError, match=sentence) as caught:
+        lay(replaying(*answers))
+    assert caught.value.failure is failure
+
+
+def test_a_far_end_that_does_not_answer_for_a_trace_is_unreachable() -> None:
+    with pytest.raises(SessionError) as caught:
+        lay(Net(raising(httpx.ConnectError("refused"))))
+    assert caught.value.failure is Failure.SESSION_UNREACHABLE
+
+
+def test_a_flow_with_a_port_of_its_own_goes_there() -> None:
+    flow = msgspec.structs.replace(GRANT.flows[0], port=3479)
+    session = opened(Net(created(msgspec.structs.replace(GRANT, flows=(flow,)))))
+    assert {session.draw_peer(random.Random(seed), flow)[1] for seed in range(9)} == {3479}
+
+
+def test_a_grant_of_a_port_that_is_none_of_its_ports_is_refused() -> None:
+    flow = msgspec.structs.replace(GRANT.flows[0], port=22)
+    net = Net(created(msgspec.structs.replace(GRANT, flows=(flow,))))
+    assert refused(net).failure is Failure.SESSION_REFUSED

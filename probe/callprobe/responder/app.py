@@ -33,7 +33,8 @@ PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>cal
 <p>Volunteers' probes exchange call-shaped packets with this machine to find out whether a network lets
 people call each other. It answers only probes that opened a session here, never sends a source that has
 proved nothing more than it received, and keeps no address: what it records of a session is sequence numbers
-and times, and it forgets them within minutes.</p>
+and times, and it forgets them within minutes. So it does with the packets of a recorded call that a probe may
+have it play back.</p>
 <p>If you see traffic from here that you did not ask for, please tell the operator of this host.</p>
 </body></html>"""
 
