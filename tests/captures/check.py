@@ -67,8 +67,9 @@ class Difference(NamedTuple):
 
 def truth_files() -> list[Path]:
     """Return the truth of every capture."""
-    files = (SHARED / "captures" / "truth").glob("*.json")
-    return sorted(path for path in files if path.name.count(".json") == 1 and "vendor" not in path.name)
+    folder = SHARED / "captures"
+    files = (folder / "truth").glob("*.json")
+    return sorted(path for path in files if (folder / path.name.removesuffix(".json")).is_file())
 
 
 def analysed(path: Path) -> dict[str, Any]:

@@ -1,38 +1,36 @@
-"""What a capture tells of a call: counts that anybody can check, and a story that a person understands.
+"""What a capture tells of a call: figures that anybody can check, and a story that a person understands.
 
-Not computed yet, and therefore null: the service guess, ``dtls``, ``rtcp``, ``stages``, and of each RTP
-stream MOS and bursts.
+``Analysis`` is what ``callprobe pcap analyze --json`` prints; its keys are a contract and are only added to.
 """
 
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
 
-from callprobe.pcap.exchanges import (
-    ExchangeCollector,
-    ReflectorCounts,
-    RelayPings,
-    StunCounts,
-    TurnCounts,
-)
-from callprobe.pcap.read import CaptureFile, link_type_name, udp_datagram
-from callprobe.pcap.rtp_streams import RtpStream, StreamCollector
-
-
-class Service(Struct, frozen=True, kw_only=True):
-    """Which service the call belongs to; not guessed yet."""
-
-    name: str | None = None
-    confidence: float | None = None
-    evidence: tuple[str, ...] = ()
+from callprobe.pcap.clues import Clues
+from callprobe.pcap.dissect import Findings, dissect
+from callprobe.pcap.distance import Distance, nearest
+from callprobe.pcap.dtls import DtlsHandshake
+from callprobe.pcap.engine import Tier
+from callprobe.pcap.flows import FlowStats
+from callprobe.pcap.ice import IcePair
+from callprobe.pcap.reflector import ReflectorCounts
+from callprobe.pcap.relay import Relay, RelayPings
+from callprobe.pcap.rtcp import Rtcp
+from callprobe.pcap.rtp_streams import RtpStream
+from callprobe.pcap.service import Service
+from callprobe.pcap.stages import CaptureStage
+from callprobe.pcap.story import story
+from callprobe.pcap.transactions import StunCounts
+from callprobe.pcap.turn import TurnCounts
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
-    """The analysis of one file."""
+    """The analysis of one file; times in seconds from its first packet."""
 
     file: str
+    """Its name without folders."""
     packets: int
     """Frames of any kind."""
     udp_datagrams: int
@@ -45,88 +43,72 @@ class Analysis(Struct, frozen=True, kw_only=True):
     truncated_at_offset: int | None
     """Byte offset, in the unpacked file, of the first record that is not whole."""
     service: Service
+    endpoint: tuple[str, ...]
+    """Addresses of the host that captured, as far as it can be told."""
     stun: StunCounts
+    """STUN over UDP."""
     turn: TurnCounts
-    dtls: None = None
+    """TURN over UDP."""
+    stun_tcp: StunCounts
+    turn_tcp: TurnCounts
+    ice: tuple[IcePair, ...]
+    dtls: tuple[DtlsHandshake, ...]
     rtp: tuple[RtpStream, ...]
-    rtcp: None = None
+    rtcp: Rtcp
     reflector: ReflectorCounts
     relay_pings: RelayPings
-    stages: None = None
+    relays: tuple[Relay, ...]
+    flows: tuple[FlowStats, ...]
+    clues: Clues
+    icmp_quotes: dict[str, int]
+    """UDP datagrams quoted by ICMP errors, by ``v4 3/3`` (version, type, code)."""
+    stages: tuple[CaptureStage, ...]
+    distance: Distance | None
+    """How the capture differs from the nearest dialect; null when none comes near."""
     story: tuple[str, ...]
 
 
-def analyze(path: Path) -> Analysis:
+def analyze(path: Path, *, tier: Tier | None = None) -> Analysis:
     """Return the analysis of a capture, up to where it breaks if it does. Raises CaptureError."""
-    capture = CaptureFile(path)
-    exchanges, streams = ExchangeCollector(), StreamCollector()
-    link_types: Counter[str] = Counter()
-    times_ns: list[int] = []
-    udp_datagrams = 0
-    for frame in capture:
-        link_types[link_type_name(frame.link_type)] += 1
-        times_ns.append(frame.epoch_ns)
-        datagram = udp_datagram(frame)
-        if datagram is not None:
-            udp_datagrams += 1
-            exchanges.add(datagram)
-            streams.add(datagram)
-    rtp = tuple(streams.streams())
-    duration_s = (max(times_ns) - min(times_ns)) / 1e9 if times_ns else 0.0
+    return analysis_of(dissect(path, tier=tier), path.name)
+
+
+def analysis_of(found: Findings, name: str) -> Analysis:
+    """Return the analysis that follows from what was found in the file of that name."""
     return Analysis(
-        file=path.name,
-        packets=len(times_ns),
-        udp_datagrams=udp_datagrams,
-        link_types=dict(link_types),
-        first_packet_time=_utc_text(times_ns[0]) if times_ns else None,
-        duration_s=round(duration_s, 9),
-        truncated_at_offset=capture.truncated_at_offset,
-        service=Service(),
-        stun=exchanges.stun,
-        turn=exchanges.turn,
-        rtp=rtp,
-        reflector=exchanges.reflector,
-        relay_pings=exchanges.relay_pings,
-        story=tuple(_story(len(times_ns), duration_s, capture.truncated_at_offset, exchanges, rtp)),
-    )
-
-
-def _story(
-    packets: int,
-    duration_s: float,
-    truncated_at_offset: int | None,
-    exchanges: ExchangeCollector,
-    rtp: tuple[RtpStream, ...],
-) -> list[str]:
-    lines = [f"{packets} packets in {duration_s:.1f} s."]
-    if truncated_at_offset is not None:
-        lines.append(f"The file breaks at byte {truncated_at_offset}; what comes after is not counted.")
-    stun, reflector, relay = exchanges.stun, exchanges.reflector, exchanges.relay_pings
-    if stun.transactions:
-        lines.append(f"{stun.transactions} STUN requests, {_of(stun.answered, stun.transactions)}.")
-    if reflector.pings:
-        lines.append(f"{reflector.pings} reflector pings, {_of(reflector.answers, reflector.pings)}.")
-    if relay.requests:
-        median = f" after {relay.rtt_ms.median:.1f} ms (median)" if relay.rtt_ms.median is not None else ""
-        lines.append(f"{relay.requests} relay pings, {_of(relay.answers, relay.requests)}{median}.")
-    return lines + [_stream_line(stream) for stream in rtp]
-
-
-def _of(answered: int, asked: int) -> str:
-    if not answered:
-        return "never answered"
-    return "all answered" if answered >= asked else f"{answered} answered"
-
-
-def _stream_line(stream: RtpStream) -> str:
-    types = ", ".join(map(str, stream.payload_types))
-    jitter = f", jitter {stream.jitter_ms.mean:.1f} ms" if stream.jitter_ms else ""
-    return (
-        f"Media {stream.src} to {stream.dst} (payload type {types}): {stream.expected} packets expected, "
-        f"{stream.lost} lost ({stream.loss_ratio:.1%}), longest gap {stream.max_gap_ms:.0f} ms{jitter}."
+        file=name,
+        packets=found.packets,
+        udp_datagrams=found.udp_datagrams,
+        link_types=found.link_types,
+        first_packet_time=None if found.origin_ns is None else _utc_text(found.origin_ns),
+        duration_s=found.duration_s,
+        truncated_at_offset=found.truncated_at_offset,
+        service=found.service,
+        endpoint=found.endpoint,
+        stun=found.stun,
+        turn=found.turn,
+        stun_tcp=found.stun_tcp,
+        turn_tcp=found.turn_tcp,
+        ice=found.ice,
+        dtls=found.dtls,
+        rtp=found.rtp,
+        rtcp=found.rtcp,
+        reflector=found.reflector,
+        relay_pings=found.relay_pings,
+        relays=found.relays,
+        flows=found.flows,
+        clues=found.clues,
+        icmp_quotes=found.quotes,
+        stages=found.stages,
+        distance=nearest(found),
+        story=story(found),
     )
 
 
 def _utc_text(epoch_ns: int) -> str:
+    """Return a time as text; one that no calendar reaches as its plain number of seconds."""
     seconds, nanoseconds = divmod(epoch_ns, 1_000_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds:09d}Z"
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds}.{nanoseconds:09d} s after 1970"
