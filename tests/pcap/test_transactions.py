@@ -185,6 +185,27 @@ def test_an_answer_may_come_back_in_another_wrapping() -> None:
     assert (transaction.answered_s, transaction.answer_encapsulation) == (0.009, "turn-channel")
 
 
+def test_an_answer_in_the_datagrams_own_way_still_answers_after_a_wrapped_one() -> None:
+    collector = collected(
+        up(0, message(REQUEST, 1)), down(9, channel(message(RESPONSE, 1))), down(20, message(RESPONSE, 1))
+    )
+    (transaction,) = collector.transactions(0)
+
+    assert collector.stun(0).answered == 1
+    assert (transaction.answered_s, transaction.answer_encapsulation, transaction.answers) == (
+        0.02,
+        "plain",
+        2,
+    )
+
+
+def test_an_answer_before_its_request_has_no_round_trip() -> None:
+    """A capture may hold packets out of order."""
+    (transaction,) = listed(down(0, message(RESPONSE, 1)), up(9, message(REQUEST, 1)))
+
+    assert (transaction.answered_s, transaction.rtt_ms, transaction.rtt_last_ms) == (0.0, None, None)
+
+
 def test_stun_over_tcp_is_counted_apart() -> None:
     collector = collected(up(0, message(REQUEST, 1)), down(9, message(RESPONSE, 1)), transport="tcp")
 

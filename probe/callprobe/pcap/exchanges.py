@@ -7,13 +7,15 @@ could let anybody in (user names, tokens, peer tags) gets into a result.
 from collections.abc import Iterable
 from typing import Final
 
+from callprobe.pcap import classic_stun
 from callprobe.pcap.encapsulation import channel_payload, is_direct, is_known
 from callprobe.pcap.ice import IceCollector, IcePair, MediaPath
 from callprobe.pcap.packets import UdpDatagram
 from callprobe.pcap.reflector import ReflectorCollector, ReflectorCounts
 from callprobe.pcap.relay import Relay, RelayCollector, RelayPings
 from callprobe.pcap.round_trips import RoundTrips
-from callprobe.pcap.transactions import StunCounts, StunTransaction, TransactionTable, first_values
+from callprobe.pcap.stun_digest import first_values
+from callprobe.pcap.transactions import StunCounts, StunTransaction, TransactionTable
 from callprobe.pcap.turn import TurnCounts, TurnTable, peer_of
 from callprobe.wire import stun
 
@@ -32,10 +34,6 @@ __all__ = [
 
 _COOKIE: Final = stun.MAGIC_COOKIE.to_bytes(4, "big")
 _WORD_SIZES: Final = frozenset({2, 6})
-# Types of RFC 3489 and of what Microsoft built on it. Without the cookie a type proves little.
-_CLASSIC_TYPES: Final = frozenset(
-    {0x0001, 0x0002, 0x0003, 0x0004, 0x0101, 0x0102, 0x0103, 0x0104, 0x0111, 0x0112, 0x0113, 0x0114, 0x0115}
-)
 
 
 class _Plane:
@@ -138,7 +136,11 @@ class ExchangeCollector:
                 return False
             plane.turn.channel_data(datagram, len(carried))
             return True
-        if first < 2 and len(payload) >= stun.HEADER_BYTES and (first << 8 | payload[1]) in _CLASSIC_TYPES:
+        if (
+            first < 2
+            and len(payload) >= stun.HEADER_BYTES
+            and (first << 8 | payload[1]) in classic_stun.TYPES
+        ):
             try:
                 message = stun.read_classic(payload)
             except stun.StunError:

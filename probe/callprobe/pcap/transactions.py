@@ -1,18 +1,19 @@
 """STUN transactions (RFC 8489): who asked, who answered, and what the messages carried."""
 
 import re
-import zlib
 from collections import Counter
 from enum import Enum
 from typing import Final
 
 from msgspec import Struct
 
+from callprobe.pcap.classic_stun import ClassicCounts, ClassicTable
 from callprobe.pcap.encapsulation import is_direct
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.recent import Recent
 from callprobe.pcap.round_trips import RoundTripLog, RoundTrips, since_s, since_s_or_none
-from callprobe.wire import ms_turn, stun
+from callprobe.pcap.stun_digest import Digest, by_number, fingerprint_holds
+from callprobe.wire import stun
 
 OPEN_LIMIT: Final = 10_000
 """Transactions that an answer or a repetition still finds."""
@@ -31,20 +32,7 @@ _ERROR: Final = 0x0110
 # The class bits of these types say request; yet these answer (stun_wa_call.pcapng frames 48 and 427).
 _ANSWERS_WITHOUT_BITS: Final = frozenset({0x0802, 0x0805})
 _PRINTABLE_ID: Final = re.compile(rb"[A-Za-z0-9+/]{12}")
-_MAX_TEXT: Final = 64
-_FINGERPRINT_BYTES: Final = 8
-_FINGERPRINT_XOR: Final = 0x5354554E
 _CLIENTS_WITH_COUNTERS: Final = 1024
-
-
-class ClassicCounts(Struct, frozen=True, kw_only=True):
-    """STUN without the magic cookie (RFC 3489), which is told by its exact length and attributes only."""
-
-    messages: int
-    transactions: int
-    answered: int
-    retransmitted: int
-    by_type: dict[str, int]
 
 
 class StunCounts(Struct, frozen=True, kw_only=True):
@@ -191,25 +179,19 @@ class Transaction:
         return None if self.answer is None else self.answer.error_code
 
     @property
+    def answered_elsewhere(self) -> bool:
+        """Whether the answer came wrapped, though the request had lain in its datagram directly."""
+        return is_direct(self.encapsulation) and not is_direct(self.answer_encapsulation or "plain")
+
+    @property
     def rtt_ns(self) -> int | None:
-        """From the first request to the first answer."""
-        return None if self.answered_ns is None or not self.requests else self.answered_ns - self.first_ns
+        """From the first request to the first answer; None also where the answer came first."""
+        return _span(self.first_ns, self.answered_ns) if self.requests else None
 
-
-class Digest:
-    """What is kept of a message: nothing that could let anybody in."""
-
-    __slots__ = ("attributes", "error_code", "kind", "lifetime_s", "realm", "software", "username_shape")
-
-    def __init__(self, message: stun.Message, values: dict[int, bytes]) -> None:
-        self.kind = message.type
-        self.attributes = tuple([kind for kind, _ in message.attributes])
-        get = values.get
-        self.error_code = _error_code(get(stun.ERROR_CODE))
-        self.realm = text_of(get(_realm_attribute(values)))
-        self.software = text_of(get(stun.SOFTWARE))
-        self.lifetime_s = _number(get(stun.LIFETIME))
-        self.username_shape = _username_shape(get(stun.USERNAME))
+    @property
+    def rtt_last_ns(self) -> int | None:
+        """From the last request before the answer."""
+        return _span(self.last_ns, self.answered_ns) if self.requests else None
 
 
 class TransactionTable:
@@ -234,7 +216,7 @@ class TransactionTable:
         self._plain: Recent[tuple[bytes, Address, Address], Transaction] = Recent(OPEN_LIMIT)
         self._wrapped: Recent[tuple[bytes, Address, Address], Transaction] = Recent(OPEN_LIMIT)
         self._listed: list[Transaction] = []
-        self._classic = _Classic()
+        self._classic = ClassicTable()
 
     def add(
         self,
@@ -268,8 +250,8 @@ class TransactionTable:
             answered=answered,
             unanswered=transactions - answered,
             retransmitted=self._counts["retransmitted"],
-            by_type=_by_number(self._types),
-            attributes=_by_number(self._attributes),
+            by_type=by_number(self._types),
+            attributes=by_number(self._attributes),
             errors={str(code): count for code, count in sorted(self._errors.items())},
             realms=dict(self._realms),
             software=dict(self._software),
@@ -306,7 +288,7 @@ class TransactionTable:
         attributes = self._attributes
         for kind, _ in message.attributes:
             attributes[kind] += 1
-        if stun.FINGERPRINT in values and not _fingerprint_holds(payload, message):
+        if stun.FINGERPRINT in values and not fingerprint_holds(payload, message):
             self._counts["fingerprints_wrong"] += 1
 
     def _asked(
@@ -359,7 +341,7 @@ class TransactionTable:
             known = Transaction(0, datagram.destination, datagram.source, encapsulation)
             table.put(key, known)
         known.answers += 1
-        if known.answers > 1:
+        if known.answers > 1 and not (plain and known.answered_elsewhere):
             return Role.ANSWERED_AGAIN, known
         digest = Digest(message, values)
         self._note(digest)
@@ -370,7 +352,7 @@ class TransactionTable:
             return Role.UNASKED, known
         if plain:
             self._close(known, digest)
-        return Role.ANSWERED, known
+        return Role.ANSWERED if known.answers == 1 else Role.ANSWERED_AGAIN, known
 
     def _close(self, transaction: Transaction, digest: Digest) -> None:
         """Count the first answer to a request that was seen."""
@@ -380,7 +362,7 @@ class TransactionTable:
         log = self._rtt.get(transaction.kind)
         if log is None:
             log = self._rtt[transaction.kind] = RoundTripLog()
-        log.add((transaction.answered_ns or 0) - transaction.last_ns)
+        log.add(transaction.rtt_last_ns or 0)
 
     def _list(self, transaction: Transaction) -> None:
         if len(self._listed) < LISTED_LIMIT:
@@ -411,63 +393,6 @@ class TransactionTable:
         return "printable" if _PRINTABLE_ID.fullmatch(transaction_id) else "other"
 
 
-class _Classic:
-    """STUN of RFC 3489."""
-
-    def __init__(self) -> None:
-        self._types: Counter[int] = Counter()
-        self._counts: Counter[str] = Counter()
-        self._open: Recent[tuple[bytes, Address, Address], list[int]] = Recent(OPEN_LIMIT)
-
-    def add(self, datagram: UdpDatagram, message: stun.Message) -> None:
-        kind = message.type
-        self._types[kind] += 1
-        if kind == ms_turn.DATA_INDICATION:
-            return
-        if kind & _RESPONSE_BIT:
-            self._answer((message.transaction_id, datagram.destination, datagram.source))
-            return
-        key = (message.transaction_id, datagram.source, datagram.destination)
-        known = self._open.get(key)
-        if known is None:
-            self._open.put(key, [1, 0])
-            self._counts["transactions"] += 1
-            return
-        known[0] += 1
-        self._counts["retransmitted"] += known[0] == 2
-
-    def _answer(self, key: tuple[bytes, Address, Address]) -> None:
-        known = self._open.get(key)
-        if known is not None:
-            known[1] += 1
-            self._counts["answered"] += known[1] == 1
-
-    def counts(self) -> ClassicCounts:
-        return ClassicCounts(
-            messages=self._types.total(),
-            transactions=self._counts["transactions"],
-            answered=self._counts["answered"],
-            retransmitted=self._counts["retransmitted"],
-            by_type=_by_number(self._types),
-        )
-
-
-def first_values(message: stun.Message) -> dict[int, bytes]:
-    """Return the value of the first attribute of each type."""
-    return dict(reversed(message.attributes))
-
-
-def text_of(value: bytes | None) -> str | None:
-    """Return a short printable text, or None of anything else."""
-    if value is None or len(value) > _MAX_TEXT:
-        return None
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return None
-    return text.strip() if text.isprintable() else None
-
-
 def _count_text(texts: Counter[str], text: str) -> None:
     if text in texts or len(texts) < DISTINCT_TEXTS:
         texts[text] += 1
@@ -485,8 +410,8 @@ def _record(item: Transaction, origin_ns: int, transport: str) -> StunTransactio
         answered_s=since_s_or_none(origin_ns, item.answered_ns),
         answer_kind=None if answer is None else f"0x{answer.kind:04x}",
         answers=item.answers,
-        rtt_ms=None if item.answered_ns is None else round((item.answered_ns - item.first_ns) / 1e6, 3),
-        rtt_last_ms=None if item.answered_ns is None else round((item.answered_ns - item.last_ns) / 1e6, 3),
+        rtt_ms=_ms(item.rtt_ns),
+        rtt_last_ms=_ms(item.rtt_last_ns),
         request_size=item.request_size,
         answer_size=None if answer is None else item.answer_size,
         attributes=_names(message),
@@ -502,46 +427,13 @@ def _record(item: Transaction, origin_ns: int, transport: str) -> StunTransactio
     )
 
 
+def _span(asked_ns: int, answered_ns: int | None) -> int | None:
+    return None if answered_ns is None or answered_ns < asked_ns else answered_ns - asked_ns
+
+
+def _ms(span_ns: int | None) -> float | None:
+    return None if span_ns is None else round(span_ns / 1e6, 3)
+
+
 def _names(digest: Digest | None) -> tuple[str, ...]:
     return () if digest is None else tuple(f"0x{kind:04x}" for kind in digest.attributes)
-
-
-def _by_number(counts: Counter[int]) -> dict[str, int]:
-    return {f"0x{number:04x}": count for number, count in sorted(counts.items())}
-
-
-def _realm_attribute(values: dict[int, bytes]) -> int:
-    """Return the type of REALM: Microsoft, which is told by its cookie attribute, has another."""
-    microsoft = values.get(ms_turn.MAGIC_COOKIE_ATTRIBUTE) == ms_turn.MAGIC_COOKIE
-    return ms_turn.REALM if microsoft else stun.REALM
-
-
-def _error_code(value: bytes | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        return stun.unpack_error(value)[0]
-    except stun.StunError:
-        return None
-
-
-def _number(value: bytes | None) -> int | None:
-    return int.from_bytes(value, "big") if value is not None and len(value) == 4 else None
-
-
-def _username_shape(value: bytes | None) -> str | None:
-    """Return the lengths of a user name's parts; a binary one has no parts."""
-    if value is None:
-        return None
-    parts = value.split(b":") if value.isascii() and value.decode().isprintable() else [value]
-    return ":".join(str(len(part)) for part in parts) if len(parts) <= 4 else str(len(value))
-
-
-def _fingerprint_holds(payload: bytes, message: stun.Message) -> bool:
-    """Check FINGERPRINT where it ends a whole message; elsewhere it is given the benefit of the doubt."""
-    end = stun.HEADER_BYTES + (payload[2] << 8 | payload[3])
-    kind, value = message.attributes[-1]
-    if end > len(payload) or kind != stun.FINGERPRINT or len(value) != 4:
-        return True
-    crc = zlib.crc32(payload[: end - _FINGERPRINT_BYTES]) ^ _FINGERPRINT_XOR
-    return crc == int.from_bytes(value, "big")
