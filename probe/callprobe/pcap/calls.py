@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+import msgspec
+
 from callprobe.pcap.time_axis import Span, merge
 
 if TYPE_CHECKING:
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
     from callprobe.pcap.turn import TurnServer
 
 PAUSE_S: Final = 15.0
-"""After so long without anything of a call, what follows is another one."""
+"""After so long without anything of a call, what follows is another one …"""
+RINGING_S: Final = 90.0
+"""… unless a flow between the same two ports goes on: somebody may have let it ring."""
 MOST_CALLS: Final = 20
 """Later ones are left out: who captured so many captured no call of one's own."""
 OPAQUE_PACKETS: Final = 50
 OPAQUE_PACKETS_PER_S: Final = 5.0
 """At least so many packets, so dense, make a flow without readable headers media."""
+FRESH_PAUSE_S: Final = 3.0
+"""A shorter pause is enough before a set-up from a port that was not used until then."""
 _ECHO_S: Final = 0.5
 """What comes so soon after a call was ended still belongs to it."""
 
@@ -69,7 +75,7 @@ def calls(findings: "Findings") -> tuple[Call, ...]:
     opaque = opaque_media(findings)
     ends = _ends(findings)
     seen = list(_spans(findings, opaque))
-    spans = _split(merge(seen, _ECHO_S), [end.at_s for end in ends]) if seen else []
+    spans = _split(merge(seen, _ECHO_S), findings, ends) if seen else []
     return tuple(_call(findings, opaque, ends, span) for span in spans[:MOST_CALLS])
 
 
@@ -82,13 +88,27 @@ def opaque_media(findings: "Findings") -> "tuple[FlowStats, ...]":
     readable = {(stream.src, stream.dst) for stream in findings.rtp}
     related = _related(findings)
     telegram = findings.service.name == "telegram"
+    paths = {
+        ends: path
+        for path in findings.reflector.reflectors
+        for ends in ((path.client, path.reflector), (path.reflector, path.client))
+    }
     return tuple(
-        flow
+        _without_pings(flow, paths.get((flow.src, flow.dst)))
         for flow in findings.flows
         if (flow.src, flow.dst) not in readable
         and ((flow.src, flow.dst) in related or telegram)
         and _is_dense(flow)
     )
+
+
+def _without_pings(flow: "FlowStats", path: "ReflectorPath | None") -> "FlowStats":
+    """Return the media of a flow to or from a reflector: no ping, and none before a ping was answered."""
+    if path is None:
+        return flow
+    pings = path.pings if flow.src == path.client else path.answers
+    begun_s = min(max(flow.first_s, path.first_answered_s or flow.first_s), flow.last_s)
+    return msgspec.structs.replace(flow, packets=max(flow.packets - pings, 1), first_s=begun_s)
 
 
 def _related(findings: "Findings") -> set[tuple[str, str]]:
@@ -155,16 +175,52 @@ def _ends(findings: "Findings") -> list[End]:
     return sorted(ends)
 
 
-def _split(spans: Sequence[Span], ends_s: Sequence[float]) -> list[Span]:
+def _bridges(findings: "Findings") -> list[Span]:
+    """Return how long the flows lasted in which something was asked."""
+    servers = (*findings.turn.servers, *findings.turn_tcp.servers)
+    pairs = {frozenset((relay.client, relay.relay)) for relay in findings.relays}
+    pairs |= {frozenset((path.client, path.reflector)) for path in findings.reflector.reflectors}
+    pairs |= {frozenset((server.client, server.server)) for server in servers}
+    pairs |= {frozenset((pair.a, pair.b)) for pair in findings.ice}
+    return [
+        (flow.first_s, flow.last_s)
+        for flow in findings.flows
+        if flow.last_s - flow.first_s > PAUSE_S and frozenset((flow.src, flow.dst)) in pairs
+    ]
+
+
+def _fresh_starts(findings: "Findings") -> list[float]:
+    """Return when a port first asked a relay or the like for something."""
+    servers = (*findings.turn.servers, *findings.turn_tcp.servers)
+    first_s: dict[str, float] = {}
+    for item in (*findings.relays, *findings.reflector.reflectors, *servers):
+        first_s[item.client] = min(item.first_s, first_s.get(item.client, item.first_s))
+    return list(first_s.values())
+
+
+def _split(spans: Sequence[Span], findings: "Findings", ends: Sequence[End]) -> list[Span]:
     """Return the spans joined over pauses, but not over a long one nor over one that an end precedes."""
+    bridges, starts_s = _bridges(findings), _fresh_starts(findings)
     joined = list(spans[:1])
     for earlier, later in pairwise(spans):
-        ended = any(earlier[1] - _ECHO_S <= end_s <= later[0] for end_s in ends_s)
-        if ended or later[0] - earlier[1] > PAUSE_S:
+        if _parts(earlier, later, bridges, starts_s, ends):
             joined.append(later)
         else:
             joined[-1] = (joined[-1][0], later[1])
     return joined
+
+
+def _parts(
+    earlier: Span, later: Span, bridges: Sequence[Span], starts_s: Sequence[float], ends: Sequence[End]
+) -> bool:
+    """Say whether the pause between two spans parts two calls."""
+    pause_s = later[0] - earlier[1]
+    if any(earlier[1] - _ECHO_S <= end.at_s <= earlier[1] for end in ends):
+        return True
+    if pause_s > FRESH_PAUSE_S and any(later[0] <= start_s <= later[0] + _ECHO_S for start_s in starts_s):
+        return True
+    rings = pause_s <= RINGING_S and any(start <= earlier[1] and end >= later[0] for start, end in bridges)
+    return pause_s > PAUSE_S and not rings
 
 
 def _call(findings: "Findings", opaque: "tuple[FlowStats, ...]", ends: Sequence[End], span: Span) -> Call:

@@ -22,8 +22,8 @@ _LEAST_RTT_RATIO: Final = 3.0
 """A far answer takes this many times longer than an own one: the capture lies beside who answers at once."""
 _LEAST_RTT_MS: Final = 1.0
 
-_ASKS, _WAITS, _PRIVATE = 2, 3, 2
-"""What is evidence, and how much: who asks servers, who waits for answers, who has a private address."""
+_ASKS, _WAITS, _PRIVATE, _TALKS = 2, 3, 2, 1
+"""How much counts who asks servers, waits for answers, has a private address, talks to most others."""
 
 
 class _Exchange(NamedTuple):
@@ -41,10 +41,11 @@ def capturing_endpoint(findings: "Findings") -> tuple[str, ...]:
     """
     pairs = _call_packets(findings)
     exchanges = list(_exchanges(findings))
+    partners = _partners(findings)
     everything, covered = pairs.total(), 0
     endpoints: list[str] = []
     while pairs and covered < COVERED_SHARE * everything and len(endpoints) < MOST_ADDRESSES:
-        winner = _likeliest(pairs, exchanges)
+        winner = _likeliest(pairs, exchanges, partners)
         if winner is None:
             break
         endpoints.append(winner)
@@ -82,7 +83,7 @@ def _call_packets(findings: "Findings") -> Counter[tuple[str, str]]:
     packets: Counter[tuple[str, str]] = Counter()
     for flow in findings.flows:
         hosts = _pair(host_of(flow.src), host_of(flow.dst))
-        if hosts in of_calls and all(map(_may_capture, hosts)):
+        if hosts in of_calls and hosts[0] != hosts[1] and all(map(_may_capture, hosts)):
             packets[hosts] += flow.packets
     return packets
 
@@ -96,8 +97,14 @@ def _call_pairs(findings: "Findings") -> set[tuple[str, str]]:
     return {_pair(host_of(one), host_of(other)) for one, other in ends}
 
 
+def _partners(findings: "Findings") -> Counter[str]:
+    """Return with how many others each host exchanges datagrams of any kind."""
+    pairs = {_pair(host_of(flow.src), host_of(flow.dst)) for flow in findings.flows}
+    return Counter(host for one, other in pairs if one != other for host in (one, other))
+
+
 def _exchanges(findings: "Findings") -> Iterable[_Exchange]:
-    checked = {_pair(pair.a, pair.b) for pair in findings.ice}
+    checked = {_pair(pair.a, pair.b) for pair in findings.ice if pair.checks_from_b}
     for asked in findings.transactions:
         yield _Exchange(
             client=host_of(asked.client),
@@ -109,7 +116,9 @@ def _exchanges(findings: "Findings") -> Iterable[_Exchange]:
         yield _Exchange(host_of(path.client), host_of(path.reflector), path.rtt_ms.median, of_peers=False)
 
 
-def _likeliest(pairs: Mapping[tuple[str, str], int], exchanges: list[_Exchange]) -> str | None:
+def _likeliest(
+    pairs: Mapping[tuple[str, str], int], exchanges: list[_Exchange], partners: Mapping[str, int]
+) -> str | None:
     """Return the host that takes part in most packets; of several such ones, the one that evidence favours.
 
     None when evidence favours nobody, and for a server, which sees calls of others.
@@ -123,6 +132,10 @@ def _likeliest(pairs: Mapping[tuple[str, str], int], exchanges: list[_Exchange])
     if len(candidates) == 1:
         return None if _serves(candidates[0], exchanges) else candidates[0]
     votes = _votes(candidates, exchanges)
+    most_partners = max(partners[host] for host in candidates)
+    talkative = [host for host in candidates if partners[host] == most_partners]
+    for host in talkative[: len(talkative) == 1]:
+        votes[host] += _TALKS
     best = max(votes.values())
     winners = [host for host in candidates if votes[host] == best]
     return winners[0] if len(winners) == 1 and best > 0 else None

@@ -29,6 +29,7 @@ _LABEL_CHARACTERS: Final = 46
 _RECEIVED_HEIGHT: Final = 92.0
 _JITTER_HEIGHT: Final = 62.0
 _GAP: Final = 16.0
+_TOLD_AFTER_S: Final = 2.0
 
 _OFFSETS: Final = {"up": 4.0, "down": 12.0, "both": 8.0}
 """Both ways of a flow share a row."""
@@ -96,9 +97,14 @@ def timeline(title: str, groups: Sequence[tuple[str, Sequence[Row]]], axis: Time
     return _figure(title, y + _AXIS, [grid, *parts, _axis_line(axis, y, "Seconds from the first packet")])
 
 
-def stream_figure(title: str, stream: "RtpStream", direction: str | None, axis: TimeAxis) -> Markup:
-    """Return received and lost packets per second, and jitter below; ``axis`` from ``PLOT_LEFT``."""
-    bins = binned(stream.seconds, stream.first_s, stream.last_s)
+def stream_figure(
+    title: str, stream: "RtpStream", direction: str | None, axis: TimeAxis, until_s: float
+) -> Markup:
+    """Return received and lost packets per second, and jitter below; ``axis`` from ``PLOT_LEFT``.
+
+    After the last packet the figure shows that nothing came ``until_s``.
+    """
+    bins = binned(stream)
     received = Band(_TOP + 10, _TOP + 10 + _RECEIVED_HEIGHT, _nice(max(_totals(bins), default=1.0)))
     jitters = [item.jitter_ms for item in bins if item.jitter_ms is not None]
     jitter = Band(
@@ -109,6 +115,7 @@ def stream_figure(title: str, stream: "RtpStream", direction: str | None, axis: 
     parts = [
         _grid(axis, received.top, bottom),
         *_silences(bins, received, axis),
+        *_after(bins, until_s, received, axis),
         *_scale(received, "packets/s"),
         *(_loss_bar(item, received, axis, kind) for item in bins),
     ]
@@ -130,20 +137,20 @@ def round_trips(title: str, series: Sequence[tuple[float, float]], axis: TimeAxi
     return _figure(title, band.bottom + _AXIS, parts)
 
 
-def binned(seconds: Sequence["StreamSecond"], first_s: float, last_s: float) -> list[Bin]:
-    """Return at most ``MOST_BINS`` bars over a stream's seconds, those without a packet included."""
-    start, end = math.floor(first_s), math.floor(last_s) + 1
-    width = max(math.ceil((end - start) / MOST_BINS), 1)
+def binned(stream: "RtpStream") -> list[Bin]:
+    """Return at most ``MOST_BINS`` bars over a stream's time, those without a packet included."""
+    start, end = math.floor(stream.first_s), math.floor(stream.last_s) + 1
+    row_s = max(stream.second_row_s, 1)
+    width = row_s * max(math.ceil((end - start) / row_s / MOST_BINS), 1)
     by_bin = {
         number: tuple(members)
         for number, members in groupby(
-            sorted(seconds, key=lambda item: item.second), key=lambda item: (item.second - start) // width
+            sorted(stream.seconds, key=lambda item: item.second),
+            key=lambda item: (item.second - start) // width,
         )
     }
-    return [
-        _bin(start + number * width, width, by_bin.get(number, ()))
-        for number in range(-(-(end - start) // width))
-    ]
+    bars = -(-(end - start) // width)
+    return [_bin(start + number * width, width, by_bin.get(number, ())) for number in range(bars)]
 
 
 def _bin(start_s: int, width: int, members: Sequence["StreamSecond"]) -> Bin:
@@ -250,6 +257,30 @@ def _silences(bins: Sequence[Bin], band: Band, axis: TimeAxis) -> list[Markup]:
                 )
             )
     return shades
+
+
+def _after(bins: Sequence[Bin], until_s: float, band: Band, axis: TimeAxis) -> list[Markup]:
+    """Return a shade from the last packet to the end of the call, if that is long, and words on it."""
+    last_s = bins[-1].end_s if bins else until_s
+    if until_s - last_s < _TOLD_AFTER_S:
+        return []
+    left, right = axis.x(last_s), axis.x(until_s)
+    words = "no more packets"
+    shade = element(
+        "rect",
+        element("title", f"No packet from {clock_text(last_s)} on"),
+        x=_number(left),
+        y=_number(band.top),
+        width=_number(max(right - left, 0.0)),
+        height=_number(band.bottom - band.top),
+        class_="silence",
+    )
+    if right - left < 7 * len(words):
+        return [shade]
+    middle = _text(
+        (left + right) / 2, (band.top + band.bottom) / 2 + 4, words, class_="unit", text_anchor="middle"
+    )
+    return [shade, middle]
 
 
 def _jitter_lines(bins: Sequence[Bin], band: Band, axis: TimeAxis) -> list[Markup]:

@@ -4,6 +4,7 @@ Everything in a capture is hostile: texts are escaped by ``markup``, and the pag
 outside resource besides.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import resources
@@ -33,6 +34,8 @@ MOST_FIGURES: Final = 6
 MOST_FLOWS: Final = 12
 """Pairs of addresses in a timeline."""
 
+_MARK_WIDTH: Final = 16.0
+"""Right of the last bar stands how it ended."""
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _OPEN: Final = (
     "This page holds the addresses of this call, which may lead to people. Keep it to yourself, or write it "
@@ -94,18 +97,20 @@ def _top(analysis: "Analysis", *, redact: bool) -> Iterator[Markup]:
     banner = "banner quiet" if redact else "banner"
     yield element("p", _REDACTED if redact else _OPEN, class_=banner, role="note")
     yield element("h2", "In short")
-    yield element("div", "\n".join(analysis.story), class_="story")
+    lines = [join((line, Markup("\n"))) for line in analysis.story]
+    yield element("div", *lines, class_="story")
 
 
 def _sections(analysis: "Analysis") -> Iterator[Markup]:
     yield from _calls(analysis)
     yield from _section("Whose call", _whose(analysis))
-    yield from _section("Stages", [tables.stage_table(analysis.stages)])
+    yield from _section("Stages one by one", [tables.stage_table(analysis.stages)])
     yield from _section("Who answered", tables.stun_tables(analysis))
     yield from _section("Keys", [tables.dtls_table(analysis.dtls)])
     media = [tables.stream_table(analysis.rtp), *tables.rtcp_tables(analysis)]
     yield from _section("Media", media)
     yield from _section("Flows", [tables.flow_table(analysis.flows, analysis.endpoint)])
+    yield from _section("Distance to what callprobe plays", _aged(analysis))
     yield from _section("Everything else", tables.other_tables(analysis))
     limits = (element("li", limit) for limit in LIMITS)
     yield from _section("What this page cannot tell", [element("ul", *limits)])
@@ -131,6 +136,9 @@ def _whose(analysis: "Analysis") -> Iterator[Markup | None]:
     if service.name is not None and service.confidence is not None:
         yield element("p", f"{call_name(analysis)}, {share(service.confidence)} sure. What speaks for it:")
     yield element("ul", *(element("li", tame(text)) for text in service.evidence))
+
+
+def _aged(analysis: "Analysis") -> Iterator[Markup | None]:
     yield tables.distance_table(analysis)
     if analysis.distance is not None:
         yield element(
@@ -150,10 +158,17 @@ def _calls(analysis: "Analysis") -> Iterator[Markup]:
 
 
 def _views(analysis: "Analysis") -> Iterator[_CallView]:
-    """Yield the calls, put together from their stages."""
-    for number in dict.fromkeys(stage.call for stage in analysis.stages):
-        stages = tuple(stage for stage in analysis.stages if stage.call == number)
-        start_s, end_s = min(stage.t0_s for stage in stages), max(stage.t_s for stage in stages)
+    """Yield the calls, put together from their stages and from what else lies before the next one."""
+    numbers = list(dict.fromkeys(stage.call for stage in analysis.stages))
+    if not numbers:
+        return
+    by_call = [tuple(stage for stage in analysis.stages if stage.call == number) for number in numbers]
+    starts = [min(stage.t0_s for stage in stages) for stages in by_call]
+    for number, stages, start_s, next_s in zip(
+        numbers, by_call, starts, [*starts[1:], math.inf], strict=True
+    ):
+        later = [at_s for at_s in _moments(analysis) if start_s <= at_s < next_s]
+        end_s = max(later, default=max(stage.t_s for stage in stages))
         yield _CallView(
             number=number,
             span=(start_s, end_s),
@@ -164,11 +179,23 @@ def _views(analysis: "Analysis") -> Iterator[_CallView]:
         )
 
 
+def _moments(analysis: "Analysis") -> list[float]:
+    """Return moments at which something of a call was still there."""
+    servers = (*analysis.turn.servers, *analysis.turn_tcp.servers)
+    lasts = (*analysis.rtp, *analysis.ice, *analysis.dtls, *analysis.reflector.reflectors)
+    moments = [stage.t_s for stage in analysis.stages]
+    moments += [item.last_s for item in lasts]
+    moments += [at_s for at_s, _ in analysis.relay_pings.series]
+    moments += [relay.ended_s for relay in analysis.relays if relay.ended_s is not None]
+    moments += [server.released_s for server in servers if server.released_s is not None]
+    return moments
+
+
 def _call(analysis: "Analysis", view: _CallView, *, alone: bool) -> Iterator[Markup | None]:
     start_s, end_s = view.span
     yield element("h2", "The call" if alone else f"Call {view.number}")
     if not alone:
-        said = f"From {tables.seconds(start_s)} on, {length(end_s - start_s)} long."
+        said = f"From {length(start_s)} after the first packet on, {length(end_s - start_s)} long."
         yield element("p", said, class_="soft")
     yield _timeline(analysis, view)
     drawn = sorted(view.streams, key=lambda stream: -stream.packets)[:MOST_FIGURES]
@@ -178,7 +205,7 @@ def _call(analysis: "Analysis", view: _CallView, *, alone: bool) -> Iterator[Mar
         axis = time_axis([view.span], PLOT_LEFT, RIGHT)
         for direction in ("up", "down", None):
             for stream in (stream for stream in drawn if stream.direction == direction):
-                yield _stream(stream, axis)
+                yield _stream(stream, axis, end_s)
         yield _left_out(len(view.streams) - len(drawn))
     if len(view.pings) > 1:
         title = "Round trips of the relay's pings"
@@ -207,7 +234,7 @@ def _key() -> Markup:
     )
 
 
-def _stream(stream: "RtpStream", axis: TimeAxis) -> Markup:
+def _stream(stream: "RtpStream", axis: TimeAxis, until_s: float) -> Markup:
     types = ", ".join(map(str, stream.payload_types))
     way = DIRECTIONS[stream.direction].capitalize()
     title = f"{way}: {stream.src} to {stream.dst}, SSRC {stream.ssrc}, payload type {types}"
@@ -219,7 +246,7 @@ def _stream(stream: "RtpStream", axis: TimeAxis) -> Markup:
             else ": no clock fits."
         )
     )
-    return _figure(title, stream_figure(title, stream, stream.direction, axis), said)
+    return _figure(title, stream_figure(title, stream, stream.direction, axis, until_s), said)
 
 
 def _figure(title: str, svg: Markup, caption: str | None = None) -> Markup:
@@ -232,16 +259,12 @@ def _figure(title: str, svg: Markup, caption: str | None = None) -> Markup:
 
 
 def _timeline(analysis: "Analysis", view: _CallView) -> Markup:
-    axis = time_axis([view.span, *_own_spans(view)], LABELS, RIGHT)
+    axis = time_axis([view.span], LABELS, RIGHT - _MARK_WIDTH)
     groups = [
         ("Stages", _stage_rows(view.stages)),
         ("Packets out (above) and in (below)", _flow_rows(analysis, view)),
     ]
     return _figure("What happened when", timeline("Stages and flows of the call over time", groups, axis))
-
-
-def _own_spans(view: _CallView) -> list[Span]:
-    return [(stage.t0_s, stage.t_s) for stage in view.stages]
 
 
 def _stage_rows(stages: "Sequence[CaptureStage]") -> list[Row]:

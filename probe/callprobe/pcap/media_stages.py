@@ -10,7 +10,7 @@ from callresults.failure import Failure
 
 if TYPE_CHECKING:
     from callprobe.pcap.calls import Call
-    from callprobe.pcap.sides import Side
+    from callprobe.pcap.sides import Side, Silence
 
 STALL_S: Final = 2.0
 """So long a silence is more than a call bears."""
@@ -21,7 +21,7 @@ NEVER_S: Final = 5.0
 
 
 def rungs(call: "Call", sides: "Sequence[Side]") -> Iterator[Rung]:
-    """Yield ``media_first_packet`` and ``media_hold`` of each side, and the failure of one that never came."""
+    """Yield ``media_first_packet`` and ``media_hold`` of each side, and the failure of one never heard."""
     for side in sides:
         yield Rung(
             "media_first_packet",
@@ -40,6 +40,17 @@ def way(side: "Side") -> str:
     if side.direction is None:
         return say("way-ends", src=side.src, dst=side.dst)
     return say("way-up" if side.direction == "up" else "way-down")
+
+
+def paused_text(call: "Call", side: "Side", silence: "Silence") -> str:
+    """Return what is told of media that fell silent and came back."""
+    return say(
+        "media-paused",
+        way=way(side),
+        length=length(side.lasted_s),
+        silence=length(silence.length_s),
+        after=length(max(silence.start_s - call.start_s, 0.0)),
+    )
 
 
 def other_side(side: "Side", sides: "Sequence[Side]") -> "Side | None":
@@ -95,17 +106,7 @@ def _hold(call: "Call", side: "Side", sides: "Sequence[Side]") -> Rung:
     if left_s > bearable_s:
         return _held(side, "partial", say("media-early", way=way(side), after=after, left=length(left_s)))
     if side.silence is not None and side.silence.length_s > STALL_S:
-        return _held(
-            side,
-            "partial",
-            say(
-                "media-paused",
-                way=way(side),
-                length=length(side.lasted_s),
-                silence=length(side.silence.length_s),
-                at=length(side.silence.start_s),
-            ),
-        )
+        return _held(side, "partial", paused_text(call, side, side.silence))
     return _held(side, "ok", say("media-holds", way=way(side), length=length(side.lasted_s)))
 
 

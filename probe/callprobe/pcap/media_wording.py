@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from callprobe.pcap.media_stages import way
+from callprobe.pcap.media_stages import STALL_S, way
 from callprobe.pcap.wording import count, length, milliseconds, say, share
 
 if TYPE_CHECKING:
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from callprobe.pcap.sides import Side
 
 _TOLD_SILENCE_S: Final = 0.3
-"""Shorter silences are not worth a word; pauses in speech alone make 0.4 s."""
+"""Shorter silences are not worth a word here, and longer ones than a call bears get a line of their own."""
 
 
 def side_text(side: "Side") -> str:
@@ -32,21 +32,32 @@ def loss_text(streams: "tuple[RtpStream, ...]") -> str:
 
 
 def burst_text(stream: "RtpStream") -> str:
-    """Return whether a stream's losses came in bursts."""
-    return ""
+    """Return whether a stream's losses came one by one, in a row, or in bursts (RFC 3611)."""
+    bursts = stream.bursts
+    if stream.lost <= 1:
+        return ""
+    if bursts.loss_run_packets_max <= 1:
+        return say("scattered")
+    if not bursts.bursts:
+        return say("runs", most=bursts.loss_run_packets_max)
+    return say("bursts", bursts=count(bursts.bursts, "burst"), most=bursts.loss_run_packets_max)
 
 
 def mos_text(stream: "RtpStream") -> str | None:
-    """Return the path index of a stream and its model; None where there is no model for it."""
+    """Return the path index of a stream, a range where its codec is not known; None without a model for it."""
     if stream.mos_cq is None:
         return None
-    return say("mos", mos=f"{stream.mos_cq:.1f}", model=stream.mos_model or "?")
+    low, high = (
+        stream.mos_cq if bound is None else bound for bound in (stream.mos_cq_low, stream.mos_cq_high)
+    )
+    least, most = f"{low:.1f}", f"{high:.1f}"
+    return least if least == most else say("mos-span", low=least, high=most)
 
 
 def _extras(side: "Side") -> list[str]:
     busiest = side.streams[0]
     extras = []
-    if side.silence is not None and side.silence.length_s >= _TOLD_SILENCE_S:
+    if side.silence is not None and _TOLD_SILENCE_S <= side.silence.length_s <= STALL_S:
         extras.append(say("silence", silence=length(side.silence.length_s)))
     if busiest.jitter_ms is not None:
         extras.append(say("jitter", jitter=milliseconds(busiest.jitter_ms.mean)))
@@ -56,6 +67,9 @@ def _extras(side: "Side") -> list[str]:
     copies = sum(stream.duplicates for stream in side.streams)
     if copies:
         extras.append(say("copies", count=copies))
+    anew = sum(stream.segments - 1 for stream in side.streams)
+    if anew > 0:
+        extras.append(say("anew", times=count(anew, "time")))
     rated = max((s for s in side.streams if s.mos_cq is not None), key=lambda s: s.packets, default=None)
     mos = mos_text(rated) if rated is not None else None
-    return [*extras, mos] if mos else extras
+    return [*extras, say("mos", mos=mos)] if mos else extras

@@ -7,9 +7,9 @@ from callprobe.pcap.datagram_marks import MEANINGS
 from callprobe.pcap.endpoint import direction_of
 from callprobe.pcap.markup import Child, Markup, element, join, tame
 from callprobe.pcap.media_wording import burst_text, mos_text
-from callprobe.pcap.page_wording import DIRECTIONS, ICMP, OUTCOMES, STAGES, STUN_TYPES
+from callprobe.pcap.page_wording import DIRECTIONS, OUTCOMES, STAGES, STUN_TYPES
 from callprobe.pcap.round_trips import RoundTrips
-from callprobe.pcap.wording import milliseconds, share
+from callprobe.pcap.wording import ICMP, milliseconds, share
 
 if TYPE_CHECKING:
     from callprobe.pcap.analyze import Analysis
@@ -68,9 +68,7 @@ def stage_table(stages: "Sequence[CaptureStage]") -> Markup | None:
         Column("Way", lambda row: DIRECTIONS[row.direction]),
         Column("From", lambda row: seconds(row.t0_s), "n"),
         Column("To", lambda row: seconds(row.t_s), "n"),
-        Column(
-            "Outcome", lambda row: element("span", OUTCOMES[row.outcome], class_=f"outcome {row.outcome}")
-        ),
+        Column("Outcome", lambda row: _outcome(row.outcome, OUTCOMES[row.outcome])),
         Column("What was seen", lambda row: row.detail),
         Column("Failure", lambda row: None if row.failure is None else element("code", row.failure.value)),
     ]
@@ -93,8 +91,10 @@ def stream_table(streams: "Sequence[RtpStream]") -> Markup | None:
         Column("Reordered", lambda row: row.reordered, "n"),
         Column("Jitter mean, max", _jitter, "n"),
         Column("Clock", lambda row: None if row.clock_rate_hz is None else f"{row.clock_rate_hz} Hz", "n"),
+        Column("Pauses in speech", lambda row: None if row.dtx is None else row.dtx.gaps, "n"),
         Column("Longest gap", lambda row: milliseconds(row.max_gap_ms), "n"),
-        Column("Path index", mos_text),
+        Column("Path index", mos_text, "n"),
+        Column("Its model", lambda row: row.mos_model),
         Column("Within", lambda row: row.encapsulation),
     ]
     return table("RTP streams", columns, streams)
@@ -184,7 +184,8 @@ def distance_table(analysis: "Analysis") -> Markup | None:
     distance = analysis.distance
     if distance is None:
         return None
-    told = {True: "same", False: "differs", None: "says nothing"}
+    told = {True: ("ok", "same"), False: ("partial", "differs"), None: ("not_seen", "says nothing")}
+    order = {False: 0, True: 1, None: 2}
     return table(
         f"{distance.dialect}, version {distance.version}, which follows a capture of "
         f"{distance.capture_date or NOTHING}: {distance.matching} of {distance.compared} features agree",
@@ -192,9 +193,9 @@ def distance_table(analysis: "Analysis") -> Markup | None:
             Column("Feature", lambda row: row.name),
             Column("Dialect", lambda row: row.dialect_value),
             Column("This capture", lambda row: row.capture_value),
-            Column("", lambda row: told[row.matches]),
+            Column("Compared", lambda row: _outcome(*told[row.matches])),
         ],
-        distance.features,
+        sorted(distance.features, key=lambda feature: order[feature.matches]),
     )
 
 
@@ -236,6 +237,10 @@ def _shown(value: Child) -> Child:
     if value is None or value == "":
         return NOTHING
     return tame(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _outcome(kind: str, says: str) -> Markup:
+    return element("span", says, class_=f"outcome {kind}")
 
 
 def _jitter(stream: "RtpStream") -> str | None:

@@ -59,25 +59,6 @@ STUN_TYPES: Final = {
 }
 """RFC 8489, RFC 8656, and what applications added."""
 
-ICMP: Final = {
-    "v4 3/0": "network unreachable",
-    "v4 3/1": "host unreachable",
-    "v4 3/2": "protocol unreachable",
-    "v4 3/3": "port unreachable",
-    "v4 3/4": "too large",
-    "v4 3/9": "network prohibited",
-    "v4 3/10": "host prohibited",
-    "v4 3/13": "prohibited by a filter",
-    "v4 11/0": "too many hops",
-    "v6 1/0": "no route",
-    "v6 1/1": "prohibited by a filter",
-    "v6 1/3": "address unreachable",
-    "v6 1/4": "port unreachable",
-    "v6 2/0": "too large",
-    "v6 3/0": "too many hops",
-}
-"""RFC 792, RFC 1812 section 5.2.7.1 and RFC 4443, by version, type and code."""
-
 LIMITS: Final = (
     "Why something did not come. A capture shows silence; it does not show who caused it.",
     "What became of packets that went out: of later loss only the far end's reports (RTCP) tell.",

@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from callprobe.pcap.calls import RINGING_S
+from callprobe.pcap.endpoint import direction_of
 from callprobe.pcap.rung import Outcome, Rung, outcome_of
 from callprobe.pcap.wording import count, length, milliseconds, round_trip_text, say, span_of
 from callresults.failure import Failure
@@ -32,7 +34,7 @@ def rungs(findings: "Findings", call: "Call") -> Iterator[Rung]:
     yield from _relay_pings(findings, call)
     yield from _own_address(call)
     yield from _turn(call)
-    yield from _paths(call)
+    yield from _paths(call, findings.endpoint)
     yield from _keys(call)
 
 
@@ -42,7 +44,7 @@ def _session(sip: "SipDialogs | None", call: "Call") -> Iterator[Rung]:
     refused = any(status[:1] in _REFUSED and status not in {"401", "407"} for status in sip.answers)
     outcome, failure = _session_outcome(sip, refused=refused)
     ringing = answer = ""
-    if sip.ringing_s is not None:
+    if sip.ringing_s is not None and sip.ringing_s - sip.invite_s <= RINGING_S:
         ringing = say("session-ringing", wait=length(max(sip.ringing_s - sip.invite_s, 0.0)))
     if sip.answered_s is not None:
         answer = say("session-answered", wait=length(max(sip.answered_s - sip.invite_s, 0.0)))
@@ -218,7 +220,7 @@ def _turn(call: "Call") -> Iterator[Rung]:
         "turn_allocation",
         first_s,
         min(server.allocated_s for server in allocated if server.allocated_s is not None),
-        outcome_of(len(allocated), len(asked)),
+        outcome_of(len({item.server for item in allocated}), len({item.server for item in asked})),
         say(
             "turn",
             allocated=len({server.server for server in allocated}),
@@ -249,7 +251,7 @@ def _turn_failed(call: "Call", asked: "Sequence[TurnServer]", servers: str, firs
     return Rung("turn_allocation", first_s, last_s, "failed", detail, failure)
 
 
-def _paths(call: "Call") -> Iterator[Rung]:
+def _paths(call: "Call", endpoints: Sequence[str]) -> Iterator[Rung]:
     if not call.ice:
         return
     answered = [pair for pair in call.ice if pair.first_answered_s is not None]
@@ -271,15 +273,23 @@ def _paths(call: "Call") -> Iterator[Rung]:
         first_s,
         min(pair.first_answered_s for pair in answered if pair.first_answered_s is not None),
         "ok",
-        say("ice", answered=len(answered), pairs=pairs, rtt=round_trip_text(rtt), chosen=_chosen(call.ice)),
+        say(
+            "ice",
+            answered=len(answered),
+            pairs=pairs,
+            rtt=round_trip_text(rtt),
+            chosen=_chosen(call.ice, endpoints),
+        ),
     )
 
 
-def _chosen(pairs: "Sequence[IcePair]") -> str:
+def _chosen(pairs: "Sequence[IcePair]", endpoints: Sequence[str]) -> str:
     selected = [pair for pair in pairs if pair.selected]
     if not selected:
         return ""
     busiest = max(selected, key=lambda pair: (pair.media_s is not None, pair.checks))
+    if direction_of(busiest.a, busiest.b, endpoints) == "down":
+        return say("ice-chosen", a=busiest.b, b=busiest.a)
     return say("ice-chosen", a=busiest.a, b=busiest.peer or busiest.b)
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callprobe.pcap.endpoint import Direction, direction_of, host_of
+from callprobe.pcap.time_axis import merge
 
 if TYPE_CHECKING:
     from callprobe.pcap.calls import Call
@@ -92,12 +93,17 @@ def _longest_silence(streams: "Sequence[RtpStream]") -> Silence | None:
     """
     if not streams:
         return None
-    heard = sorted({item.second for stream in streams for item in stream.seconds if item.received})
-    gaps = [(later - earlier - 1, earlier + 1) for earlier, later in pairwise(heard)]
-    whole_s, start_s = max(gaps, default=(0, 0), key=lambda gap: gap[0])
+    heard = merge(
+        (item.second, item.second + stream.second_row_s)
+        for stream in streams
+        for item in stream.seconds
+        if item.received
+    )
+    gaps = [(later[0] - earlier[1], earlier[1]) for earlier, later in pairwise(heard)]
+    whole_s, start_s = max(gaps, default=(0.0, 0.0), key=lambda gap: gap[0])
     exact = [stream.max_gap_ms / 1000 for stream in streams]
     fitting = [gap for gap in exact if whole_s <= gap < whole_s + 2]
     if whole_s < 1:
         # Every second holds a packet of some stream: a gap of one alone is no silence of the side.
         return Silence(streams[0].first_s, min(exact)) if len(streams) == 1 else None
-    return Silence(float(start_s), min(fitting, default=float(whole_s)))
+    return Silence(start_s, min(fitting, default=whole_s))

@@ -10,11 +10,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callprobe.pcap.calls import Call, calls
-from callprobe.pcap.media_stages import is_one_way
+from callprobe.pcap.media_stages import STALL_S, is_one_way, paused_text, way
 from callprobe.pcap.media_wording import side_text
 from callprobe.pcap.service import TITLES
-from callprobe.pcap.sides import sides
-from callprobe.pcap.wording import capitalised, count, length, say, share
+from callprobe.pcap.sides import Side, Silence, sides
+from callprobe.pcap.time_axis import merge
+from callprobe.pcap.wording import ICMP, capitalised, count, length, say, share
 
 if TYPE_CHECKING:
     from callprobe.pcap.dissect import Findings
@@ -28,6 +29,7 @@ JOINED_S: Final = 3600.0
 """Traffic that lies so far apart was hardly captured in one go."""
 _EDGE_S: Final = 1.0
 """Media so near to the capture's first or last packet were cut by it."""
+_MOST_MODELS: Final = 2
 _INDENT: Final = " " * 12
 _MARKS: Final = {"ok": " ", "partial": "~", "failed": "!", "not_seen": "-"}
 
@@ -105,7 +107,8 @@ def _of_calls(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragrap
         heading = {"number": number, "count": len(found), "start": length(call.start_s)}
         if len(found) > 1:
             lasted = length(call.end_s - call.start_s)
-            yield _paragraph(_ALWAYS, say("one-call", length=lasted, **heading))
+            is_call = findings.service.is_call is not False
+            yield _paragraph(_ALWAYS, say("one-call" if is_call else "one-part", length=lasted, **heading))
         elif call.start_s >= _EDGE_S:
             yield _paragraph(_STEP, say("call-begins", **heading))
         yield from _of_call(findings, call, [stage for stage in findings.stages if stage.call == number])
@@ -116,9 +119,26 @@ def _of_calls(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragrap
 def _of_call(findings: "Findings", call: Call, stages: "Sequence[CaptureStage]") -> Iterator[_Paragraph]:
     found = sides(call, findings.endpoint)
     begun = [(side.first_s, _event(call, side.first_s, " ", side_text(side), _MEDIA)) for side in found]
-    told = [(_moment(stage), _stage(call, stage)) for stage in stages if _is_told(stage)]
-    yield from (paragraph for _, paragraph in sorted([*begun, *told], key=lambda item: item[0]))
+    quiet = [(side.silence.start_s, _quiet(call, side)) for side in found if side.silence and _is_long(side)]
+    paused = {paused_text(call, side, side.silence) for side in found if side.silence}
+    told = [
+        (_moment(stage), _stage(call, stage))
+        for stage in stages
+        if _is_told(stage) and stage.detail not in paused
+    ]
+    yield from (paragraph for _, paragraph in sorted([*told, *begun, *quiet], key=lambda item: item[0]))
     yield from _end(findings, call)
+
+
+def _is_long(side: Side) -> bool:
+    return side.silence is not None and side.silence.length_s > STALL_S
+
+
+def _quiet(call: Call, side: Side) -> _Paragraph:
+    """Return that media were silent, at the time when they fell silent."""
+    silence = side.silence or Silence(side.first_s, 0.0)
+    said = say("media-quiet", way=way(side), silence=length(silence.length_s))
+    return _event(call, silence.start_s, "~", said, _MEDIA)
 
 
 def _is_told(stage: "CaptureStage") -> bool:
@@ -154,7 +174,7 @@ def _event(call: Call, at_s: float, mark: str, text: str, weight: int) -> _Parag
 
 def _caveats(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragraph]:
     if findings.quotes:
-        kinds = ", ".join(f"{kind}: {number}" for kind, number in findings.quotes.items())
+        kinds = ", ".join(f"{ICMP.get(kind, kind)} ({number})" for kind, number in findings.quotes.items())
         undeliverable = count(sum(findings.quotes.values()), "datagram")
         yield _paragraph(_DOUBT, say("icmp", count=undeliverable, kinds=kinds))
     apart_s = _longest_pause_s(findings)
@@ -164,8 +184,12 @@ def _caveats(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragraph
         yield _paragraph(_DOUBT, say("one-way"))
     if any(_begins_in_the_middle(findings, call) for call in found[:1]):
         yield _paragraph(_DOUBT, say("open-beginning"))
-    if any(stream.lost for stream in findings.rtp):
+    gone = any(stage.outcome != "ok" for stage in findings.stages if stage.name.startswith("media_"))
+    if gone or any(stream.lost for stream in findings.rtp):
         yield _paragraph(_DOUBT, say("cut-or-lost"))
+    models = dict.fromkeys(stream.mos_model for stream in findings.rtp if stream.mos_model)
+    if models:
+        yield _paragraph(_CAVEAT, say("models", models=", ".join(list(models)[:_MOST_MODELS])))
     if any(stream.jitter_ms is None for stream in findings.rtp):
         yield _paragraph(_WHY, say("no-clock"))
     elif findings.rtp:
@@ -180,8 +204,6 @@ def _begins_in_the_middle(findings: "Findings", call: Call) -> bool:
 
 
 def _longest_pause_s(findings: "Findings") -> float:
-    from callprobe.pcap.time_axis import merge
-
     busy = merge((flow.first_s, flow.last_s) for flow in findings.flows)
     return max((later[0] - earlier[1] for earlier, later in pairwise(busy)), default=0.0)
 

@@ -16,7 +16,7 @@ SENTENCES: Final = {
     "generation": " ({generation})",
     "certainty": ", {certainty} sure",
     "unknown-call": "A call of an application that is not recognised",
-    "perhaps-call": "Perhaps a call; nothing names its application",
+    "perhaps-call": "Perhaps a call, of an application that nothing names",
     "no-call": "No call in this capture",
     "empty": "Nothing in this capture",
     "when": "{what}; {time}, {packets} in {length}.",
@@ -24,6 +24,7 @@ SENTENCES: Final = {
     "as-is": "{text}",
     "seen-from": "Captured at {hosts}: out is what it sent, in what it received.",
     "seen-from-nobody": "Which end captured cannot be told, so directions are given by address.",
+    "one-part": "Part {number} of {count}, from {start} on, {length} long:",
     "one-call": "Call {number} of {count}, from {start} on, {length} long:",
     "call-begins": "The call begins {start} into the capture.",
     "more-calls": "And {count} more; they are in the table of stages.",
@@ -58,7 +59,8 @@ SENTENCES: Final = {
     "media-begins": "first media {way}, {after} after the call began",
     "media-never": "media went out for {length} ({packets}), but none ever came in",
     "media-holds": "media {way} kept up for {length}",
-    "media-paused": "media {way} kept up for {length}, but was silent for {silence} at {at}",
+    "media-paused": "media {way} kept up for {length}, but was silent for {silence} from {after} on",
+    "media-quiet": "no media {way} for {silence}; then it came back",
     "media-stopped": "media {way} stopped {after} after the call began and did not come back, while {rest}",
     "media-ceased": "nothing more was sent {after} after the call began, while media in went on for {length}",
     "media-early": "media {way} stopped {after} after the call began, {left} before its last sign",
@@ -75,13 +77,16 @@ SENTENCES: Final = {
     "side-opaque": "Media {way}: {packets} in {length}, encrypted as a whole, so loss cannot be counted",
     "none-lost": "none lost",
     "lost": "{lost} of {expected} lost ({ratio}{bursts})",
-    "bursts": ", {bursts} of {length} on average",
+    "bursts": ", {bursts}, up to {most} in a row",
+    "runs": ", up to {most} in a row",
     "scattered": ", one by one",
     "silence": "longest silence {silence}",
     "jitter": "jitter {jitter}",
     "late": "{count} out of order",
     "copies": "{count} twice",
-    "mos": "path index (MOS) {mos} as if by {model}",
+    "mos": "path index {mos}",
+    "mos-span": "{low} to {high}",
+    "anew": "began anew {times}",
     "far-report": "The far end reported that {ratio} of what was sent to it got lost on the way.",
     # The end.
     "relay_end": "ended: the relays were told so (0x0800)",
@@ -93,10 +98,11 @@ SENTENCES: Final = {
     "open-end": "The capture stops while media still flows.",
     "open-beginning": "The capture starts in the middle: how the call was set up is not in it.",
     "broken": "The file breaks at byte {offset}; what comes after is not counted.",
-    "icmp": "ICMP reported {count} as undeliverable ({kinds}).",
+    "icmp": "ICMP reported {count} as undeliverable: {kinds}.",
     "joined": "Some traffic lies {length} apart: the file seems to join several captures.",
     "cut-or-lost": "A packet that somebody cut out of the file looks like one that was lost.",
     "one-way": "Only one direction is in the capture: what came back cannot be judged.",
+    "models": "Path index: MOS of {models} on the loss seen, not what anybody heard.",
     "clock": "Jitter rests on RTP clocks inferred from the time stamps.",
     "no-clock": "Jitter is given only where an RTP clock fits the time stamps.",
 }
@@ -118,6 +124,25 @@ NOUNS: Final = {
 }
 """One and many."""
 
+ICMP: Final = {
+    "v4 3/0": "network unreachable",
+    "v4 3/1": "host unreachable",
+    "v4 3/2": "protocol unreachable",
+    "v4 3/3": "port unreachable",
+    "v4 3/4": "too large",
+    "v4 3/9": "network prohibited",
+    "v4 3/10": "host prohibited",
+    "v4 3/13": "prohibited by a filter",
+    "v4 11/0": "too many hops",
+    "v6 1/0": "no route",
+    "v6 1/1": "prohibited by a filter",
+    "v6 1/3": "address unreachable",
+    "v6 1/4": "port unreachable",
+    "v6 2/0": "too large",
+    "v6 3/0": "too many hops",
+}
+"""RFC 792, RFC 1812 section 5.2.7.1 and RFC 4443, by version, type and code."""
+
 
 def say(key: str, **values: object) -> str:
     """Return a sentence of the table with its values; those that come from the capture are tamed."""
@@ -134,7 +159,7 @@ def length(seconds: float) -> str:
     """Return a length of time as people say it."""
     if seconds < 0.001:
         return "0 s"
-    if seconds < 1:
+    if seconds < 0.1:
         return milliseconds(seconds * 1000)
     if seconds < 120:
         return f"{seconds:.1f} s"
@@ -147,7 +172,7 @@ def length(seconds: float) -> str:
 
 def milliseconds(ms: float) -> str:
     """Return milliseconds with no more figures than matter."""
-    return f"{ms:.0f} ms" if ms >= 10 else f"{ms:.1f} ms"
+    return f"{ms:.0f} ms" if ms >= 9.95 else f"{ms:.1f} ms"
 
 
 def share(ratio: float) -> str:
