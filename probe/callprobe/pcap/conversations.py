@@ -5,7 +5,7 @@ that were found by STUN, where media show nothing of themselves. Other UDP is no
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from callprobe.pcap.encapsulation import unwrap
@@ -16,6 +16,11 @@ LONGEST_PAUSE_NS: Final = 30_000_000_000
 MAX_CONVERSATIONS: Final = 65_536
 FEWEST_OPAQUE: Final = 50
 """Packets of a conversation without RTP that make it a call, if something else says so too."""
+_PRIVATE: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16",
+                     "fc00::/7", "fe80::/10"))
+)  # fmt: skip
+"""RFC 1918, 6598, 3927, 4193 and 4291."""
 _FEWEST_STEPS: Final = 10
 _MAX_SSRCS: Final = 64
 _MAX_PEERS: Final = 64
@@ -76,7 +81,7 @@ class Conversations:
 
     def _is_local(self, one: Address, other: Address, talk: "_Talk") -> bool:
         """Say whether ``one`` captured: by private address, by how many it talks to, by who began."""
-        private = [ip_address(host).is_private for host, _ in (one, other)]
+        private = [_is_private(host) for host, _ in (one, other)]
         if private[0] != private[1]:
             return private[0]
         met = [len(self._peers.get(host, ())) for host, _ in (one, other)]
@@ -182,6 +187,12 @@ def conversations_of(datagrams: Iterable[UdpDatagram]) -> Conversations:
     for datagram in datagrams:
         found.add(datagram)
     return found
+
+
+def _is_private(host: str) -> bool:
+    """Say whether an address is one that hosts behind a NAT or on a link have."""
+    address = ip_address(host)
+    return any(address in net for net in _PRIVATE if net.version == address.version)
 
 
 def _is_rtp(packet: bytes) -> bool:

@@ -8,7 +8,9 @@ the capture cut off is filled up, so that sizes are those of the wire.
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +29,7 @@ from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.read import CaptureError, CaptureFile
 from callprobe.pcap.scrub import Scrubber
 
+HIGHEST_PORT: Final = 65535
 VIDEO_BITS_PER_S: Final = 150_000
 """Mean rate of a direction from which a call is taken for video."""
 _FLOW: Final = re.compile(r"(\[[^]]+\]|[^\[\]-]+):(\d+)-(\[[^]]+\]|[^\[\]-]+):(\d+)")
@@ -81,11 +84,16 @@ class Scrubbed(NamedTuple):
 def parse_flow(text: str) -> Flow:
     """Return the flow in ``HOST:PORT-HOST:PORT``, an IPv6 host in brackets. Raises ValueError."""
     match = _FLOW.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is no flow; give HOST:PORT-HOST:PORT, an IPv6 host in brackets")
-    hosts = [match[group].strip("[]") for group in (1, 3)]
-    ports = [int(match[group]) for group in (2, 4)]
-    return Flow((hosts[0], ports[0]), (hosts[1], ports[1]))
+    with suppress(ValueError):
+        if match is not None:
+            return Flow(_address(match[1], match[2]), _address(match[3], match[4]))
+    raise ValueError(f"{text!r} is no flow; give HOST:PORT-HOST:PORT, an IPv6 host in brackets")
+
+
+def _address(host: str, port: str) -> Address:
+    if ("[" in host) != (":" in host) or not 0 <= int(port) <= HIGHEST_PORT:
+        raise ValueError(host)
+    return str(ip_address(host.strip("[]"))), int(port)
 
 
 def read_capture(path: Path, flow: Flow | None = None, duration_s: float | None = None) -> Recorded:
