@@ -34,6 +34,7 @@ MOST_OFFERED: Final = 256
 MOST_PARTS: Final = 256
 """Of handshake messages, that are remembered of one side in order to know them again."""
 
+_MAJOR_VERSIONS: Final = frozenset(version >> 8 for version in VERSIONS)
 _X520: Final = "2.5.4."
 _SERVER_MESSAGES: Final = frozenset(
     {
@@ -149,7 +150,10 @@ class DtlsCollector:
 
     def add(self, datagram: UdpDatagram, payload: bytes, encapsulation: str = "plain") -> None:
         """Take a payload, possibly unwrapped; what is no DTLS is passed over."""
-        if len(payload) >= RECORD_HEADER_BYTES and 20 <= payload[0] <= 63:
+        if len(payload) < RECORD_HEADER_BYTES:
+            return
+        is_long = 20 <= payload[0] <= 26 and payload[1] in _MAJOR_VERSIONS
+        if is_long or (self._flows and 32 <= payload[0] <= 63):
             self._take(datagram, payload, encapsulation)
 
     def handshakes(self, origin_ns: int) -> tuple[DtlsHandshake, ...]:
@@ -173,12 +177,12 @@ class DtlsCollector:
 
 
 def _begins(payload: bytes, *, cut: bool) -> bool:
-    """Say whether the first record is DTLS beyond doubt; those of 1.3 with the short header never are."""
+    """Say whether the first record is DTLS beyond doubt; one of 1.3 with the short header never is."""
+    if payload[0] >= 32:
+        return False
     try:
         record = next(records(payload, cut=cut))
     except DtlsError:
-        return False
-    if record.content_type is None:
         return False
     return record.version != OLD_OPENSSL or record.content_type is ContentType.HANDSHAKE
 
