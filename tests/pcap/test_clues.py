@@ -120,11 +120,23 @@ def test_tgcalls_frames_are_known_by_the_common_part_of_the_tag() -> None:
 
 def test_a_flow_that_keeps_its_first_bytes_is_known_without_pings() -> None:
     """A capture may begin in the middle of a call: ten packets of one head and sizes of 16 are enough."""
-    kept = [datagram(TAG + bytes(16 * count)) for count in range(2, 12)]
+    kept = [datagram(TAG + bytes([count]) * 16 * count) for count in range(2, 12)]
     broken = [datagram(TAG + bytes(81), to=("192.0.2.4", 597))] * 10
 
     assert clues(*kept, *broken).reflector.headed == 10
     assert clues(*kept[:9]).reflector.headed == 0
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        TAG + bytes.fromhex("2e202508 00000001 00000050") + bytes(52),
+        bytes.fromhex("02020000 00020000 0a000000 ff000000") + bytes(48),
+    ],
+)
+def test_other_protocols_at_these_ports_are_not_taken_for_a_call(packet: bytes) -> None:
+    """IKE keeps two random names in front, and RIP says the same each time."""
+    assert clues(*[datagram(packet)] * 20).reflector.headed == 0
 
 
 @pytest.mark.parametrize("port", [596, 40001])

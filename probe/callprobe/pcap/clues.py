@@ -28,6 +28,8 @@ _PING_MARK: Final = b"\xff" * 12 + b"\xfe\xff\xff\xff"
 _PING_BYTES: Final = 40
 _CONSTANT_QUERY: Final = (123).to_bytes(8, "big")
 _BLOCK_BYTES: Final = 16
+_MIN_DIFFERENT_BYTES: Final = 10
+"""Of 16 random ones; fewer come about once in a hundred million."""
 _FRAME_OVERHEAD_BYTES: Final = 24
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -97,7 +99,8 @@ class ReflectorMarks(Struct, frozen=True, kw_only=True):
     framed: int
     """Frames of tgcalls v2: common part of a pinged tag, and a length that fits."""
     headed_flows: int
-    """Flows at ports 500 to 600 whose packets (ten at least) share their first 16 bytes and sizes of 16."""
+    """Flows at ports 500 to 600 without pings whose packets (ten at least) all begin with one random tag, go
+    on differently each time, and come in steps of 16 bytes."""
     headed: int
     """Their packets."""
 
@@ -128,12 +131,23 @@ class _Mark:
 class _Head:
     """The beginning that all packets of a flow have shared so far."""
 
-    __slots__ = ("broken", "count", "head")
+    __slots__ = ("broken", "count", "head", "rest")
 
     def __init__(self, head: bytes) -> None:
         self.head = head
+        self.rest = b""
+        """What followed it in the packet before."""
         self.count = 0
-        self.broken = 0
+        self.broken = len(set(head)) < _MIN_DIFFERENT_BYTES
+
+    def add(self, payload: bytes) -> None:
+        """Take a packet. IKE keeps its first bytes too, but goes on alike; RIP's are not random."""
+        rest = payload[_TAG_BYTES : _TAG_BYTES + 4]
+        self.count += 1
+        self.broken |= (
+            len(payload) % _BLOCK_BYTES != 0 or payload[:_TAG_BYTES] != self.head or rest == self.rest
+        )
+        self.rest = rest
 
 
 class ClueCollector:
@@ -376,8 +390,7 @@ class _ReflectorNotes:
                 self.left_out += 1
                 return
             head = self._heads[flow] = _Head(payload[:_TAG_BYTES])
-        head.count += 1
-        head.broken += len(payload) % _BLOCK_BYTES != 0 or payload[:_TAG_BYTES] != head.head
+        head.add(payload)
 
     def marks(self) -> ReflectorMarks:
         """Return the counts."""
