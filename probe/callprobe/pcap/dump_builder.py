@@ -44,6 +44,7 @@ from callresults.nettests.browser import (
     TrackDirection,
     TrackKind,
 )
+from callresults.nettests.common import IpVersion
 
 MOST_STATES: Final = 200
 MOST_TRACKS: Final = 24
@@ -91,6 +92,14 @@ class ConnectionBuilder:
 
     # --- what readers call ------------------------------------------------------------------------------
 
+    def seen(self, at: object) -> float | None:
+        """Take that something was there at ``at``; return it, None unless it is a moment since 1970, ms."""
+        at_ms = moment(at)
+        if at_ms is not None:
+            self._first_ms = at_ms if self._first_ms is None else min(self._first_ms, at_ms)
+            self._last_ms = at_ms if self._last_ms is None else max(self._last_ms, at_ms)
+        return at_ms
+
     def event(self, at: object, name: object, value: object) -> None:
         """Take an event or call of the API.
 
@@ -99,8 +108,7 @@ class ConnectionBuilder:
             name: as in the dump; older ones write it with capitals or without ``on``.
             value: text, or decoded JSON.
         """
-        at_ms = moment(at)
-        self._seen(at_ms)
+        at_ms = self.seen(at)
         kind = name.lower().removeprefix("on") if isinstance(name, str) else ""
         if kind == "iceconnectionstatechange":
             _note(self._ice, at_ms, _named(_bare(value), _ICE_STATES))
@@ -119,8 +127,7 @@ class ConnectionBuilder:
         """Take one figure of one object of the statistics; values of one figure come in order of time."""
         if not self.wants(kind, name) or len(identity) > LONGEST_TEXT:
             return
-        at_ms = moment(at)
-        self._seen(at_ms)
+        at_ms = self.seen(at)
         known = self._objects.get(identity)
         if known is None or name not in known.figures:
             if not self._budget.spend(POINTS_PER_FIGURE):
@@ -159,6 +166,13 @@ class ConnectionBuilder:
         """Milliseconds since 1970 of the first thing with a time."""
         return self._first_ms
 
+    def ip_version(self) -> IpVersion:
+        """Return the version of the path by the look of an address at its ends; the address is not kept."""
+        used = self._used()
+        ends = self._ends(used) if used else ()
+        addresses = [_text(end, "address") or _text(end, "ip") or "" for end in ends]
+        return "ipv6" if any(":" in address for address in addresses) else "ipv4"
+
     def call(self, form: DumpFormat, browser: Browser) -> BrowserCall:
         """Return what the dump says of the connection."""
         tracks = sorted(self._tracks(), key=_packets, reverse=True)
@@ -188,12 +202,6 @@ class ConnectionBuilder:
 
     # --- events -----------------------------------------------------------------------------------------
 
-    def _seen(self, at_ms: float | None) -> None:
-        if at_ms is None:
-            return
-        self._first_ms = at_ms if self._first_ms is None else min(self._first_ms, at_ms)
-        self._last_ms = at_ms if self._last_ms is None else max(self._last_ms, at_ms)
-
     def _at_s(self, at_ms: float | None) -> float | None:
         if at_ms is None or self._first_ms is None:
             return None
@@ -211,13 +219,19 @@ class ConnectionBuilder:
     def _of(self, *kinds: str) -> list[tuple[str, StatsObject]]:
         return [(identity, item) for identity, item in self._objects.items() if item.kind in kinds]
 
-    def _pair(self) -> BrowserPair | None:
+    def _used(self) -> StatsObject | None:
         pairs = [item for _, item in self._of("candidate-pair")]
-        used = self._selected() or max(pairs, key=_nearness, default=None)
+        return self._selected() or max(pairs, key=_nearness, default=None)
+
+    def _ends(self, pair: StatsObject) -> tuple[StatsObject | None, StatsObject | None]:
+        names = (pair.text("localCandidateId") or "", pair.text("remoteCandidateId") or "")
+        return self._objects.get(names[0]), self._objects.get(names[1])
+
+    def _pair(self) -> BrowserPair | None:
+        used = self._used()
         if used is None:
             return None
-        local = self._objects.get(used.text("localCandidateId") or "")
-        remote = self._objects.get(used.text("remoteCandidateId") or "")
+        local, remote = self._ends(used)
         nominated = used.last("nominated")
         return BrowserPair(
             local_candidate_type=_named(_text(local, "candidateType"), _CANDIDATE_TYPES),

@@ -39,7 +39,7 @@ _RTP: Final = frozenset(
         *("totalFreezesDuration", "nackCount", "pliCount", "retransmittedPacketsSent"),
     }
 )
-_CANDIDATE: Final = frozenset({"candidateType", "protocol", "relayProtocol"})
+_CANDIDATE: Final = frozenset({"candidateType", "protocol", "relayProtocol", "address", "ip"})
 WANTED: Final[dict[str, frozenset[str]]] = {
     "inbound-rtp": _RTP,
     "outbound-rtp": _RTP,

@@ -6,6 +6,7 @@ value was taken stands in ``<object>-timestamp`` (from Chrome 117 on); older dum
 moment only.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -86,6 +87,9 @@ def _connection(item: _PeerConnection, browser: Browser, budget: Budget) -> Conn
         for name, series in item.stats.items()
         if (key := _key(name)).figure == "timestamp"
     }
+    for moments in times.values():
+        for at_ms in moments[:1] + moments[-1:]:
+            builder.seen(at_ms)
     for name, series in item.stats.items():
         key = _key(name)
         if builder.wants(series.kind, key.figure):
@@ -95,6 +99,7 @@ def _connection(item: _PeerConnection, browser: Browser, budget: Budget) -> Conn
         service=service_of([item.url]),
         emulated=is_loopback([item.url]),
         start_ms=builder.start_ms,
+        ip_version=builder.ip_version(),
         call=builder.call("webrtc-internals", browser),
     )
 
@@ -157,6 +162,6 @@ def _course(series: _Series, times_ms: list[float] | None) -> Iterator[tuple[flo
 def _even_times(series: _Series, count: int) -> list[float]:
     first_ms, last_ms = _iso_ms(series.start), _iso_ms(series.end)
     if first_ms is None or last_ms is None or last_ms < first_ms:
-        return []
+        return [math.nan] * count
     step_ms = (last_ms - first_ms) / max(count - 1, 1)
     return [first_ms + number * step_ms for number in range(count)]

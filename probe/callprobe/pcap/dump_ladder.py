@@ -108,8 +108,12 @@ def _first_s(tracks: Sequence[BrowserTrack], otherwise_s: float) -> float:
 def _hold(call: BrowserCall, t0: float) -> Stage:
     if last_state(call) not in _LOST:
         return Stage(name="media_hold", t0=t0, t=max(t0, call.duration_s), outcome="ok")
-    lost = [change.at_s for change in call.ice_states if change.state in _LOST and change.at_s is not None]
-    return _failed("media_hold", t0, lost[-1] if lost else call.duration_s, Failure.MEDIA_STALLED)
+    since_s = call.duration_s
+    for change in reversed(call.ice_states):
+        if change.state in _UP:
+            break
+        since_s = since_s if change.at_s is None else min(since_s, change.at_s)
+    return _failed("media_hold", t0, since_s, Failure.MEDIA_STALLED)
 
 
 def _failed(name: StageName, t0: float, t: float, failure: Failure, attempts: int = 0) -> Stage:

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from callresults.nettests.browser import BrowserCall, BrowserName, DumpFormat
+from callresults.nettests.common import IpVersion
 
 MOST_BYTES: Final = 200_000_000
 """Largest dump that is read, packed or unpacked: an hour of four connections has a tenth of it."""
@@ -32,6 +33,8 @@ class Connection(Struct, frozen=True, kw_only=True):
     """Whether the page came from this machine itself."""
     start_ms: float | None
     """Milliseconds since 1970 at which the connection was made; null when the dump has no usable time."""
+    ip_version: IpVersion
+    """Of the path that was used; ``ipv4`` where the dump does not tell."""
     call: BrowserCall
 
 

@@ -17,6 +17,8 @@ from callprobe.pcap.dump_story import story
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _LONGEST_LINE: Final = 8_000_000
+_BEFORE_DOCUMENT: Final = 4096
+"""Bytes among which a JSON document begins, blank lines before it included."""
 _TOO_LARGE: Final = f"is larger than {MOST_BYTES // 1_000_000} MB, packed or unpacked"
 _UNKNOWN: Final = (
     "is no dump of a browser's calls: give what chrome://webrtc-internals saves (JSON), or an RTCStatsDump"
@@ -54,12 +56,13 @@ def _read(file: IO[bytes], name: str) -> Dump:
     first = file.readline(_LONGEST_LINE).removeprefix(_BOM)
     if first.rstrip() == MAGIC:
         return read_rtcstats(_lines(file, name), name)
-    if not first.lstrip().startswith(b"{") and first.strip():
+    begin = first + file.read(_BEFORE_DOCUMENT)
+    if not begin.lstrip().startswith(b"{"):
         raise DumpError(f"{name}: {_UNKNOWN}")
     rest = file.read(MOST_BYTES + 1)
     if len(rest) > MOST_BYTES:
         raise DumpError(f"{name}: {_TOO_LARGE}")
-    return read_internals(first + rest, name)
+    return read_internals(begin + rest, name)
 
 
 def _lines(file: IO[bytes], name: str) -> Iterator[bytes]:

@@ -124,6 +124,7 @@ class _Reader:
             service=service_of(pages),
             emulated=is_loopback(pages),
             start_ms=builder.start_ms,
+            ip_version=builder.ip_version(),
             call=builder.call("rtcstats", self._browser),
         )
 

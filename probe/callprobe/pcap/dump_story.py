@@ -6,6 +6,7 @@ from typing import Final
 
 from callprobe.pcap.dump_ladder import ladder
 from callprobe.pcap.dump_model import Connection, Dump
+from callprobe.pcap.wording import length, milliseconds, share
 from callresults.failure import Failure
 from callresults.nettests.browser import BrowserCall, BrowserPair, BrowserTrack
 from callresults.observation import Stage
@@ -39,7 +40,7 @@ def _connection(number: int, connection: Connection) -> Iterator[str]:
     call = connection.call
     place = " with a page of this machine itself" if connection.emulated else ""
     begin = f", from {moment_text(connection.start_ms)}" if connection.start_ms is not None else ""
-    yield f"Connection {number} ({connection.service}){place}: {call.duration_s:.1f} s{begin}."
+    yield f"Connection {number} ({connection.service}){place}: {length(call.duration_s)}{begin}."
     stages = {stage.name: stage for stage in ladder(call)}
     yield _ice(call, stages.get("ice_connectivity"))
     if dtls := stages.get("dtls_handshake"):
@@ -66,11 +67,11 @@ def _ice(call: BrowserCall, stage: Stage | None) -> str:
     if stage is None:
         return "  It never looked for a way to the far end."
     if stage.outcome == "ok":
-        return f"  ICE found a way after {stage.t - stage.t0:.2f} s{_way(call.pair)}."
+        return f"  ICE found a way after {length(stage.t - stage.t0)}{_way(call.pair)}."
     checks = _checks(call.pair)
     if stage.failure == Failure.INTERRUPTED:
-        return f"  ICE looked for a way for {stage.t - stage.t0:.1f} s and was ended without one{checks}."
-    return f"  ICE failed after {stage.t - stage.t0:.1f} s: no way to the far end{checks}."
+        return f"  ICE looked for a way for {length(stage.t - stage.t0)} and was ended without one{checks}."
+    return f"  ICE failed after {length(stage.t - stage.t0)}: no way to the far end{checks}."
 
 
 def _way(pair: BrowserPair | None) -> str:
@@ -79,7 +80,7 @@ def _way(pair: BrowserPair | None) -> str:
     kinds = f" ({pair.local_candidate_type or '?'} to {pair.remote_candidate_type or '?'}"
     relay = f", relay by {pair.relay_protocol}" if pair.relay_protocol else ""
     trip_s = pair.current_round_trip_time
-    return f"{kinds}{relay})" + ("" if trip_s is None else f", round trip {trip_s * 1000:.0f} ms")
+    return f"{kinds}{relay})" + ("" if trip_s is None else f", round trip {milliseconds(trip_s * 1000)}")
 
 
 def _checks(pair: BrowserPair | None) -> str:
@@ -92,10 +93,10 @@ def _dtls(call: BrowserCall, stage: Stage) -> Iterator[str]:
     if stage.outcome == "ok":
         version = _DTLS_VERSIONS.get(call.transport.tls_version or "") if call.transport else None
         named = f"DTLS {version}" if version else "DTLS"
-        yield f"  {named} was there {1000 * (stage.t - stage.t0):.0f} ms later."
+        yield f"  {named} was there {length(stage.t - stage.t0)} later."
     elif stage.outcome == "failed":
         ending = "was ended" if stage.failure == Failure.INTERRUPTED else "failed"
-        yield f"  DTLS {ending} after {stage.t - stage.t0:.1f} s."
+        yield f"  DTLS {ending} after {length(stage.t - stage.t0)}."
 
 
 def _track(track: BrowserTrack) -> Iterator[str]:
@@ -110,13 +111,15 @@ def _received(track: BrowserTrack) -> str:
     received, lost = track.packets_received or 0, track.packets_lost or 0
     parts = [_count(received, "packet")]
     if track.packets_lost is not None and received + lost > 0:
-        parts.append(f"{lost} lost ({max(0.0, lost / (received + lost)):.1%})")
+        parts.append(f"{lost} lost ({share(max(0.0, lost / (received + lost)))})")
     if track.jitter is not None:
-        parts.append(f"jitter {track.jitter * 1000:.0f} ms")
+        parts.append(f"jitter {milliseconds(track.jitter * 1000)}")
     if track.total_samples_received and track.concealed_samples is not None:
-        parts.append(f"{track.concealed_samples / track.total_samples_received:.1%} of the sound made up")
+        parts.append(f"{share(track.concealed_samples / track.total_samples_received)} of the sound made up")
     if track.freeze_count:
-        parts.append(f"{_count(track.freeze_count, 'freeze')} of {track.total_freezes_duration or 0:.1f} s")
+        parts.append(
+            f"{_count(track.freeze_count, 'freeze')} of {length(track.total_freezes_duration or 0.0)}"
+        )
     return ", ".join(parts)
 
 
@@ -127,18 +130,18 @@ def _sent(track: BrowserTrack) -> str:
         return ", ".join([*parts, "of which the far end told nothing"])
     parts.append(f"{far.packets_lost} lost by the far end's count")
     if far.round_trip_time is not None:
-        parts.append(f"round trip {far.round_trip_time * 1000:.0f} ms")
+        parts.append(f"round trip {milliseconds(far.round_trip_time * 1000)}")
     return ", ".join(parts)
 
 
 def _media(stage: Stage) -> Iterator[str]:
     if stage.failure == Failure.MEDIA_NEVER_ARRIVED:
-        yield f"  Nothing of the far end's media arrived in {stage.t - stage.t0:.1f} s."
+        yield f"  Nothing of the far end's media arrived in {length(stage.t - stage.t0)}."
 
 
 def _held(stage: Stage) -> Iterator[str]:
     if stage.outcome == "failed":
-        yield f"  The way was lost after {stage.t:.1f} s and did not come back."
+        yield f"  The way was lost after {length(stage.t)} and did not come back."
 
 
 def _count(number: int, noun: str) -> str:

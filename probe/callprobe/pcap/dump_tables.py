@@ -59,6 +59,7 @@ FIGURES: Final[dict[str, str]] = {
     "128": "tlsVersion",
     "129": "dtlsCipher",
     "131": "srtpCipher",
+    "134": "address",
     "136": "candidateType",
     "139": "relayProtocol",
     "148": "localCandidateId",
