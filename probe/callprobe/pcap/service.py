@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from callprobe.pcap import datagram_marks
 from callprobe.pcap import service_facts as ask
+from callprobe.pcap import service_marks as marks
 from callprobe.pcap.service_rules import CALL_SIGNS, GENERIC, NO_CALLS, RULES, CallSign, Rule, names_another
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ def _times(count: int) -> str:
 def _telegram_generation(findings: "Findings") -> str | None:
     """Tell the three protocols apart by their pings, their frames, and whether media have a header."""
     reflector = findings.clues.reflector
-    if reflector.framed or (reflector.pings and reflector.constant_queries == reflector.pings):
+    frames = reflector.framed or marks.reflector_frames(findings)
+    if frames or (reflector.pings and reflector.constant_queries == reflector.pings):
         return "tgcalls v2"
     if reflector.pings or reflector.tagged or reflector.headed:
         return "libtgvoip"

@@ -143,6 +143,12 @@ def sip_media(findings: "Findings") -> int:
     return sum(bool({stream.src, stream.dst} & wanted) for stream in findings.rtp)
 
 
+def reflector_frames(findings: "Findings") -> int:
+    """STUN and RTP within frames of a reflector, whoever pinged it."""
+    checks = findings.stun.encapsulations.get("reflector", 0)
+    return checks + sum(stream.packets for stream in findings.rtp if stream.encapsulation == "reflector")
+
+
 def reflector_data(findings: "Findings") -> int:
     """Data through Telegram's reflectors, of both generations that use them."""
     return findings.clues.reflector.tagged + findings.clues.reflector.framed

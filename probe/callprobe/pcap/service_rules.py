@@ -138,6 +138,13 @@ RULES: Final = (
         says="Datagrams behind a tag that was pinged before: {times}.",
     ),
     Rule(
+        id="telegram-frames",
+        service="telegram",
+        weight=0.85,
+        count=marks.reflector_frames,
+        says="STUN and RTP within frames of a reflector (two tags and a length): {times}.",
+    ),
+    Rule(
         id="telegram-heads",
         service="telegram",
         weight=0.7,
