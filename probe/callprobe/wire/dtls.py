@@ -42,7 +42,7 @@ class ContentType(IntEnum):
 
 
 class HandshakeType(IntEnum):
-    """The messages whose bodies are read here."""
+    """Messages of a handshake that are sent in clear, and the one that ends it (RFC 5246 section 7.4)."""
 
     CLIENT_HELLO = 1
     SERVER_HELLO = 2

@@ -9,7 +9,6 @@ from callprobe.wire.dtls import DtlsError
 SERVER_NAME: Final = 0
 SUPPORTED_GROUPS: Final = 10
 POINT_FORMATS: Final = 11
-SIGNATURE_ALGORITHMS: Final = 13
 USE_SRTP: Final = 14
 ALPN: Final = 16
 SUPPORTED_VERSIONS: Final = 43
