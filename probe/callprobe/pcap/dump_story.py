@@ -67,7 +67,7 @@ def _ice(call: BrowserCall, stage: Stage | None) -> str:
     if stage is None:
         return "  It never looked for a way to the far end."
     if stage.outcome == "ok":
-        return f"  ICE found a way after {length(stage.t - stage.t0)}{_way(call.pair)}."
+        return f"  ICE found a way after {_soon(stage.t - stage.t0)}{_way(call.pair)}."
     checks = _checks(call.pair)
     if stage.failure == Failure.INTERRUPTED:
         return f"  ICE looked for a way for {length(stage.t - stage.t0)} and was ended without one{checks}."
@@ -93,7 +93,7 @@ def _dtls(call: BrowserCall, stage: Stage) -> Iterator[str]:
     if stage.outcome == "ok":
         version = _DTLS_VERSIONS.get(call.transport.tls_version or "") if call.transport else None
         named = f"DTLS {version}" if version else "DTLS"
-        yield f"  {named} was there {length(stage.t - stage.t0)} later."
+        yield f"  {named} was there {_soon(stage.t - stage.t0)} later."
     elif stage.outcome == "failed":
         ending = "was ended" if stage.failure == Failure.INTERRUPTED else "failed"
         yield f"  DTLS {ending} after {length(stage.t - stage.t0)}."
@@ -142,6 +142,10 @@ def _media(stage: Stage) -> Iterator[str]:
 def _held(stage: Stage) -> Iterator[str]:
     if stage.outcome == "failed":
         yield f"  The way was lost after {length(stage.t)} and did not come back."
+
+
+def _soon(seconds: float) -> str:
+    return milliseconds(seconds * 1000) if seconds < 1 else length(seconds)
 
 
 def _count(number: int, noun: str) -> str:
