@@ -13,11 +13,13 @@ from typing import Final
 
 from callprobe.dialect.contract import CallMedium, Dialect, FlowKeys, Schedule
 from callprobe.dialect.opening import Opening
+from callprobe.dialect.registry import split_replay
 from callprobe.media.caller import Caller, CallerLog
 from callprobe.media.flow import Address, FlowMachine
 from callprobe.media.session import MEDIA_LEAD_NS, FlowView, SessionRecord
 from callprobe.media.udp_open import UdpOpen
 from callprobe.net.contract import FlowGroup, Net
+from callprobe.nettest.due import due_in
 from callprobe.nettest.ladder import (
     HeardMedia,
     Span,
@@ -70,6 +72,11 @@ class ArmPlan:
     """What the far end will send."""
     openings: tuple[Opening, ...] = ()
     """Of a replay: the packets that set the call up; rungs of their own."""
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the flow replays a recorded call."""
+        return split_replay(self.dialect.name) is not None
 
 
 @dataclass
@@ -253,34 +260,45 @@ def _media_stages(outcome: CallOutcome, arm: ArmOutcome, record: SessionRecord |
     origin_ns = outcome.origin_ns
     if arm.media_from_ns is None:
         return no_media(seconds(arm.media_until_ns, origin_ns), Failure.INTERRUPTED)
-    up_ns, down_ns = (
-        min(last_offset_ns(schedule), arm.media_until_ns - arm.media_from_ns)
-        for schedule in (arm.plan.schedule, arm.plan.schedule_down)
-    )
-    up = _heard_up(record, arm.plan.flow_id, up_ns)
+    up = _heard_up(record, arm)
     if arm.plan.schedule_down:
-        first_ns = min(arm.plan.schedule_down[0].offset_ns, down_ns)
-        due = Span(arm.media_from_ns + first_ns, arm.media_from_ns + down_ns)
+        due = _due(arm, arm.plan.schedule_down, arm.media_from_ns)
         down = HeardMedia([at for _, at in arm.log.arrived], due)
     elif up is None:
         return no_media(seconds(arm.media_from_ns, origin_ns), Failure.RESPONDER_VIEW_MISSING)
     else:
-        due = Span(arm.media_from_ns, arm.media_from_ns + up_ns)
+        due = _due(arm, arm.plan.schedule, arm.media_from_ns)
         down = HeardMedia([], due, nothing_due=True)
     return media_stages(down, up, origin_ns=origin_ns, interrupted=arm.interrupted)
 
 
-def _heard_up(record: SessionRecord | None, flow_id: int, length_ns: int) -> HeardMedia | None:
+def _due(arm: ArmOutcome, schedule: Schedule, from_ns: int) -> Span:
+    """Return when media that begin at ``from_ns`` are due, as far as the run went."""
+    lasted_ns = arm.media_until_ns - (arm.media_from_ns or 0)
+    offsets = due_in(schedule, recorded=arm.plan.is_replay)
+    return Span(*(from_ns + min(offset_ns, lasted_ns) for offset_ns in offsets))
+
+
+def _heard_up(record: SessionRecord | None, arm: ArmOutcome) -> HeardMedia | None:
     """Return what the responder heard of a flow, on its own clock; None when its record never came.
 
-    The clocks are not synchronised. All arms share one grid, so the first media packet of any of them stands
-    for when this one's were due.
+    The clocks are not synchronised. All arms share one schedule and one grid, so the packet of any of them
+    that came soonest after its time tells when the media began.
     """
-    view = view_of(record, flow_id)
+    view = view_of(record, arm.plan.flow_id)
     if record is None or view is None:
         return None
-    first_us = min((min(flow.received_us) for flow in record.flows if flow.received_us), default=0)
-    due = Span(first_us * 1000, first_us * 1000 + length_ns)
+    offsets_ns = {slot.sequence: slot.offset_ns for slot in arm.plan.schedule}
+    from_ns = min(
+        (
+            at_us * 1000 - offsets_ns[sequence]
+            for flow in record.flows
+            for sequence, at_us in zip(flow.received_sequence, flow.received_us, strict=True)
+            if sequence in offsets_ns
+        ),
+        default=0,
+    )
+    due = _due(arm, arm.plan.schedule, from_ns)
     return HeardMedia([at_us * 1000 for at_us in view.received_us], due)
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from callprobe.dialect.registry import REGISTERED, Looks, control_nature_of, split_replay
+from callprobe.dialect.registry import REGISTERED, Looks, control_nature_of
 from callprobe.media.session import FlowView, SessionGrant, SessionRecord
 from callprobe.nettest import call as call_nettest
 from callprobe.nettest.call import ArmOutcome, CallOutcome
@@ -92,8 +92,7 @@ def call_keys(outcome: CallOutcome, arm: ArmOutcome, joined: Joined) -> CallKeys
     """Return the keys of one arm that is a flow of our own."""
     plan = arm.plan
     view = call_nettest.view_of(joined.record, plan.flow_id)
-    recorded = split_replay(plan.dialect.name) is not None
-    options = call_nettest.options_for(joined.scenario.medium, plan.schedule, recorded=recorded)
+    options = call_nettest.options_for(joined.scenario.medium, plan.schedule, recorded=plan.is_replay)
     up, down = call_nettest.metrics_of_arm(arm, view, options)
     packets = Packets(
         sent_up=[SentPacket(sequence, at) for sequence, at in arm.log.sent],
