@@ -25,6 +25,7 @@ from callprobe.run.replay import (
 )
 from callprobe.run.runner import Runner
 from callprobe.run.session import ResponderUrl
+from callresults import packet_record
 from callresults.addresses import find_addresses
 from callresults.codec import canonical_bytes, decode
 from callresults.measurement import Measurement
@@ -237,6 +238,15 @@ def test_the_record_names_the_trace_and_the_controls_natures() -> None:
 def test_no_record_holds_an_address_of_the_recording_or_of_the_volunteer() -> None:
     for item in replay(make_world()):
         assert not find_addresses(canonical_bytes(item), [CLIENT, RESPONDER, LOCAL[0], REMOTE[0], MAPPED[0]])
+
+
+def test_the_packet_record_of_a_recording_holds_no_sizes() -> None:
+    """Sizes of somebody's encrypted speech can tell what was said; times are those of this run."""
+    record = packet_record.decode(replay(make_world())[0].test_keys.packet_record)
+
+    for direction in (record.up, record.down):
+        assert {row.size for row in direction.rows} == {0}
+    assert len(record.up.rows) == len(UP)
 
 
 def test_a_far_end_without_the_trace_leaves_a_record_for_every_arm() -> None:

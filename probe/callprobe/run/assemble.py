@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from callprobe.dialect.contract import Schedule
 from callprobe.dialect.registry import REGISTERED, Looks, control_nature_of
 from callprobe.media.session import FlowView, SessionGrant, SessionRecord
 from callprobe.nettest import call as call_nettest
-from callprobe.nettest.call import ArmOutcome, CallOutcome
+from callprobe.nettest.call import ArmOutcome, ArmPlan, CallOutcome
 from callprobe.run.surroundings import Surroundings
 from callprobe.scenario.model import CallScenario
 from callprobe.vantage.redaction import redact, round_start
@@ -100,12 +101,17 @@ def call_keys(outcome: CallOutcome, arm: ArmOutcome, joined: Joined) -> CallKeys
         sent_down=None if view is None else call_nettest.sent_down(view),
         arrived_down=[Arrival(sequence, at) for sequence, at in arm.log.arrived],
         planned_down=[SentPacket(slot.sequence, slot.offset_ns) for slot in plan.schedule_down],
-        sizes_up={slot.sequence: slot.size for slot in plan.schedule},
-        sizes_down={slot.sequence: slot.size for slot in plan.schedule_down},
+        sizes_up=_sizes(plan, plan.schedule),
+        sizes_down=_sizes(plan, plan.schedule_down),
     )
     stages = joined.before + call_nettest.stages_of_arm(outcome, arm, joined.record)
     seen = Seen(up, down, packets, view, arm.local, plan.responder_port)
     return arm_keys(joined, plan.arm, plan.dialect.name, stages, seen)
+
+
+def _sizes(plan: ArmPlan, schedule: Schedule) -> dict[int, int]:
+    """Return the sizes that may stand in a record: those of somebody's own call can tell what was said."""
+    return {} if plan.is_replay else {slot.sequence: slot.size for slot in schedule}
 
 
 def arm_keys(
