@@ -35,6 +35,8 @@ class Dataset(NamedTuple):
     basis: Basis
     history: str | None
     """Name of the emulated history that the rows belong to."""
+    observed: pd.DataFrame
+    """Likewise, calls that people made and recorded: nothing ran beside them, so they cast no vote."""
 
 
 def _hash(data: Path, files: list[Path]) -> str:
@@ -129,6 +131,19 @@ def _manifest(data: Path) -> list[Finding]:
     return []
 
 
+def _apart(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Finding]]:
+    """Return what probes measured and what was observed, each by itself."""
+    observed = rows["arm"] == "observed"
+    if not observed.any():
+        return rows, rows[observed], []
+    counts = rows.loc[observed, "service"].value_counts()
+    named = ", ".join(f"{service} {count}" for service, count in sorted(counts.items()))
+    finding = _aside(
+        "observed", observed, f"calls that were observed ({named}) and have no control beside them"
+    )
+    return rows[~observed], rows[observed], [finding]
+
+
 def _one_world(rows: pd.DataFrame) -> tuple[pd.DataFrame, Basis, str | None, list[Finding]]:
     """Keep real rows alone, or else the emulated rows of one history: worlds are never judged together."""
     findings = []
@@ -176,6 +191,16 @@ def load(data: Path) -> Dataset:
     rows, sifted = sift(rows)
     if rows.empty:
         raise DataError(f"{data} holds no usable row; first: {sifted[0].text}")
+    rows, observed, apart = _apart(rows)
+    if rows.empty:
+        raise DataError(f"{data} holds observed calls only: nothing ran beside them that they compare with.")
     rows, basis, history, worlds = _one_world(rows)
-    quality = tuple(findings + sifted + worlds)
-    return Dataset(rows.reset_index(drop=True), quality, _hash(data, files), basis, history)
+    quality = tuple(findings + sifted + apart + worlds)
+    return Dataset(
+        rows.reset_index(drop=True),
+        quality,
+        _hash(data, files),
+        basis,
+        history,
+        observed.reset_index(drop=True),
+    )

@@ -29,6 +29,7 @@ from callresults.nettests.browser import (
     RemoteInbound,
 )
 from callresults.nettests.call import CallKeys, ResponderView, Second
+from callresults.nettests.capture import CaptureCall
 from callresults.nettests.common import CommonKeys, LocalConditions
 from callresults.nettests.service import ServiceKeys
 from callresults.observation import Stage
@@ -47,6 +48,7 @@ RECORDS: Final[tuple[type[msgspec.Struct], ...]] = (
     ResponderView,
     LocalConditions,
     Verdict,
+    CaptureCall,
     BrowserCall,
     IceChange,
     ConnectionChange,

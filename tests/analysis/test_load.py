@@ -139,3 +139,24 @@ def test_hash_follows_the_content(frame, tmp_path):
     one = load(published.write(frame, tmp_path / "a")).data_hash
     assert load(published.write(frame, tmp_path / "b")).data_hash == one
     assert load(published.write(frame.assign(setup_s=9.0), tmp_path / "c")).data_hash != one
+
+
+def test_observed_calls_are_kept_apart_and_counted(frame, tmp_path):
+    """A capture has no control beside it: it is read, named, and casts no vote."""
+    some = frame.index[:3]
+    mixed = frame.copy()
+    mixed.loc[some, "arm"] = "observed"
+    mixed.loc[some, "emulated"] = False
+    mixed.loc[some, "service"] = ["telegram", "meet", "telegram"]
+    data = load(published.write(mixed, tmp_path))
+    assert (len(data.rows), len(data.observed), data.basis) == (len(frame) - 3, 3, "emulated")
+    assert "observed" not in set(data.rows["arm"])
+    assert _codes(data)["observed"].text == (
+        "3 rows set aside: calls that were observed (meet 1, telegram 2) and have no control beside them."
+    )
+
+
+def test_observed_calls_alone_cannot_be_judged(frame, tmp_path):
+    """Nothing ran beside them."""
+    with pytest.raises(DataError, match="holds observed calls only"):
+        load(published.write(frame.assign(arm="observed"), tmp_path))

@@ -85,3 +85,15 @@ def test_local_day_is_of_the_claims_time_zone(tmp_path):
     rows = load(published.write(frame, tmp_path)).rows
     assert int(attempts(rows, "Europe/Moscow")["day"].iloc[0]) == published.day(11).toordinal()
     assert int(attempts(rows, "UTC")["day"].iloc[0]) == published.day(10).toordinal()
+
+
+def test_observed_calls_change_no_vote(tmp_path):
+    """Not even by joining two runs of a volunteer in time: what is voted on is the same without them."""
+    rows = published.rows(3, published.World(home_volunteers=8, abroad_volunteers=4))
+    observed = rows.assign(
+        arm="observed", measurement_id="o" + rows["measurement_id"], pair_id=rows["pair_id"]
+    )
+    with_them = published.write(pd.concat([rows, observed], ignore_index=True), tmp_path / "with")
+    without = published.write(rows, tmp_path / "without")
+    tables = [attempts(load(folder).rows, "Europe/Moscow") for folder in (with_them, without)]
+    pd.testing.assert_frame_equal(*tables)

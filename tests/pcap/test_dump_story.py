@@ -22,8 +22,10 @@ def test_a_call_is_told_on_one_screen() -> None:
         "  ICE found a way after 250 ms (relay to srflx, relay by udp), round trip 41 ms.",
         "  DTLS 1.2 was there 150 ms later.",
         "  Audio (audio/opus) sent: 550 packets, 4 lost by the far end's count, round trip 50 ms.",
-        "  Audio (audio/opus) received: 528 packets, 22 lost (4.0 %), jitter 4.0 ms, "
-        "4.0 % of the sound made up.",
+        (
+            "  Audio (audio/opus) received: 528 packets, 22 lost (4.0 %), jitter 4.0 ms, "
+            "4.0 % of the sound made up."
+        ),
     ]
 
 

@@ -428,3 +428,10 @@ def test_targeted_loss_is_found():
         for seed in range(30)
     )
     assert found >= 27
+
+
+def test_an_observed_call_has_nothing_beside_it_and_gets_no_verdict():
+    """Whatever became of it: nothing ran at the same time that could tell the network from the rest."""
+    for failing in (None, "relay_ping", "media_hold"):
+        found = judge(call_keys(arm="observed", failing=failing), [])
+        assert (found.verdict, found.mechanism) == ("insufficient", None)

@@ -3,6 +3,7 @@
 import pytest
 
 from callresults.codec import canonical_bytes, measurement_id
+from callresults.measurement import Annotations
 from callresults.observation import Stage
 from callresults.store.columns import Row, row_of
 from helpers.lines import ladder_of
@@ -53,3 +54,21 @@ def test_every_rung_of_a_service_is_set_up() -> None:
     assert row_of(answered, "", b"").setup_ok
     assert row_of(silent, "", b"").first_failing_stage == "http_response"
     assert not row_of(silent, "", b"").setup_ok
+
+
+def test_a_call_observed_from_its_middle_on_was_set_up() -> None:
+    """There are rungs of the media only, and they were reached."""
+    found = row(ladder(("media_first_packet", "media_hold")))
+
+    assert (found.setup_ok, found.setup_s, found.media_ok) == (True, None, True)
+    assert row(()).setup_ok is False
+
+
+def test_it_is_told_where_a_measurement_is_from() -> None:
+    observed = measurement(
+        call_keys(arm="observed", duration_s=1.0),
+        annotations=Annotations(emulated=False, source="browser-dump"),
+    )
+
+    assert (row_of(observed, "", b"").source, row_of(observed, "", b"").arm) == ("browser-dump", "observed")
+    assert row(ladder(CALL_STAGES)).source == "probe"

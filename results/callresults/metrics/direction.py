@@ -14,19 +14,20 @@ class DirectionMetrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Sent minus unique received (RFC 7680; a packet later than ``loss_wait_s`` is lost)."""
     loss_ratio: float | None
     """Lost over sent, 0..1; null when nothing was sent."""
-    loss_wait_s: float
-    """Waiting time Tmax (RFC 7680), counted from the smallest transit, as the clocks are not synchronised."""
-    packets_late: int
+    loss_wait_s: float | None
+    """Waiting time Tmax (RFC 7680), counted from the smallest transit, as the clocks are not synchronised;
+    null where no packet came too late to count: captures."""
+    packets_late: int | None
     """Received, but later than the playout deadline (minimum delay + ``playout_ms``)."""
     late_ratio: float | None
     """Late over sent, 0..1 (RFC 3611 discard rate of a fixed jitter buffer)."""
-    playout_ms: float
+    playout_ms: float | None
     """Depth of that jitter buffer."""
-    packets_duplicated: int
+    packets_duplicated: int | None
     """Arrivals beyond the first copy of their packet (RFC 5560)."""
     duplicated_ratio: float | None
     """Duplicated over sent."""
-    packets_reordered: int
+    packets_reordered: int | None
     """RFC 4737 Type-P-Reordered, over first copies."""
     reordered_ratio: float | None
     """Reordered over received, 0..1."""
@@ -54,7 +55,7 @@ class DirectionMetrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Mean duration of the gaps between bursts."""
     loss_run_packets_mean: float | None
     """Mean length of the runs of lost packets; null without loss."""
-    loss_run_packets_max: int
+    loss_run_packets_max: int | None
     """Longest run of lost packets."""
     burst_r: float | None
     """BurstR of G.107: mean loss run times (1 - loss ratio); null without loss or when all was lost."""

@@ -6,6 +6,7 @@ import msgspec
 
 from callresults.metrics.direction import DirectionMetrics
 from callresults.nettests.browser import BrowserCall
+from callresults.nettests.capture import CaptureCall
 from callresults.nettests.common import CommonKeys
 
 ControlNature = Literal["random", "inverted", "allow-listed"]
@@ -19,9 +20,10 @@ class Second(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sent_up: int
     """Packets that the probe sent in this second."""
     received_up: int | None
-    """Null when the responder's record never arrived."""
+    """Null when the responder's record never arrived; a capture has none."""
     sent_down: int | None
-    """Packets that the responder sent in this second; null when its record never arrived."""
+    """Packets that the responder sent in this second; null when its record never arrived. In a capture by the
+    gaps between sequence numbers, and in the second of their arrival."""
     received_down: int
     """Of those, packets that the probe received in time."""
 
@@ -66,9 +68,10 @@ class CallKeys(
     media_duration_s: float
     """Media asked for, seconds; of an observed call, how long they lasted there."""
     metrics_up: DirectionMetrics | None
-    """Probe to responder; null when the responder's record never arrived."""
+    """Probe to responder; null when the responder's record never arrived. Of a capture, what the far end told
+    by RTCP in clear."""
     metrics_down: DirectionMetrics | None
-    """Responder to probe; null when what was sent is not known."""
+    """Responder to probe; null when what was sent is not known. Of a capture, by the sequence numbers."""
     series: tuple[Second, ...] = ()
     """One row per second of the schedule."""
     packet_record: str | None = None
@@ -79,3 +82,5 @@ class CallKeys(
     """Summary of the far end's record; null when it never arrived."""
     browser: BrowserCall | msgspec.UnsetType = msgspec.UNSET
     """What a browser told of the call; absent, never null, in what was not read from a browser's dump."""
+    capture: CaptureCall | msgspec.UnsetType = msgspec.UNSET
+    """How a capture shows the call; absent, never null, in what was not read from one."""

@@ -38,8 +38,8 @@ class CommonKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     scenario_digest: str
     """SHA-256 of the scenario file, hex; empty where none was run."""
     service: str
-    """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service; of a call that
-    was observed, what it was recognised as, ``unknown`` when as nothing."""
+    """Stable service name: telegram, whatsapp, signal, webrtc, or a domestic or neutral service; of a call
+    that was observed, what it was recognised as, ``unknown`` when as nothing."""
     medium: Medium
     """What the scenario carries."""
     arm: Arm

@@ -34,6 +34,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     software_version: str
     emulated: bool
     history: str | None
+    source: str
+    """``probe``, ``capture`` or ``browser-dump``; what is not of a probe has the arm ``observed``."""
     nettest: Literal["call", "service_reachability"]
     scenario_id: str
     service: str
@@ -115,8 +117,9 @@ def _direction(metrics: DirectionMetrics | None, suffix: str) -> dict[str, Any]:
 
 def _setup(stages: tuple[Stage, ...]) -> tuple[bool, float | None]:
     setup = [stage for stage in stages if stage.name not in MEDIA_STAGES]
-    ok = bool(setup) and all(stage.name in MEDIA_STAGES for stage in obstacles(stages))
-    if not ok or setup[-1].outcome != "ok":
+    # Of a call that was observed from its middle on there are rungs of the media only: its set-up succeeded.
+    ok = bool(stages) and all(stage.name in MEDIA_STAGES for stage in obstacles(stages))
+    if not ok or not setup or setup[-1].outcome != "ok":
         return ok, None
     return ok, max(stage.t for stage in setup if stage.outcome == "ok") - setup[0].t0
 
@@ -146,6 +149,7 @@ def row_of(measurement: Measurement, measurement_id: str, canonical: bytes) -> R
         software_version=measurement.software_version,
         emulated=measurement.annotations.emulated,
         history=measurement.annotations.history,
+        source=measurement.annotations.source,
         nettest="call" if call else "service_reachability",
         scenario_id=keys.scenario_id,
         service=keys.service,
