@@ -142,6 +142,8 @@ def _spans(findings: "Findings", opaque: "Sequence[FlowStats]") -> Iterable[Span
         yield _span(at_s)
     for server in (*findings.turn.servers, *findings.turn_tcp.servers):
         yield _span(server.first_s, server.allocated_s)
+        if server.released_s is not None:
+            yield _span(server.released_s)
     yield from _signalled(findings)
 
 

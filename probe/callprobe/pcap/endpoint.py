@@ -26,6 +26,24 @@ _ASKS, _WAITS, _PRIVATE, _TALKS = 2, 3, 2, 1
 """How much counts who asks servers, waits for answers, has a private address, talks to most others."""
 
 
+_PRIVATE_NETWORKS: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "::1/128",
+            "fc00::/7",
+            "fe80::/10",
+        ),
+    )
+)
+
+
 class _Exchange(NamedTuple):
     client: str
     server: str
@@ -72,9 +90,9 @@ def host_of(address: str) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Say whether an address means something only within a network: RFC 1918, RFC 4193, RFC 6598."""
+    """Say whether an address means something only within a network (RFC 1918, 3927, 4193, 4291, 6598)."""
     address = _parsed(host)
-    return address is not None and not address.is_global
+    return address is not None and any(address in network for network in _PRIVATE_NETWORKS)
 
 
 def _call_packets(findings: "Findings") -> Counter[tuple[str, str]]:

@@ -44,7 +44,7 @@ def burst_text(stream: "RtpStream") -> str:
 
 
 def mos_text(stream: "RtpStream") -> str | None:
-    """Return the path index of a stream, a range where its codec is not known; None without a model for it."""
+    """Return the path index of a stream, a range where its codec is not known; None without a model."""
     if stream.mos_cq is None:
         return None
     low, high = (

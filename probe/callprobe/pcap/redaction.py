@@ -83,15 +83,15 @@ class _HostNames:
         relays = dict.fromkeys(host_of(server) for server in _servers(analysis))
         for number, host in enumerate((host for host in relays if host not in self._names), start=1):
             self._names[host] = f"relay {number}"
-        self._known = _replacing(self._names)
+        self._known = _replacing({host: name for host, name in self._names.items() if host})
 
     def replace(self, text: str) -> str:
         """Return a text with names in place of all addresses in it."""
         named = self._known(text)
-        strangers = textual_addresses(named)
-        if not strangers:
-            return named
-        return _replacing({address: self._name(address) for address in strangers})(named)
+        for address in sorted(textual_addresses(named), key=len, reverse=True):
+            name = self._name(address)
+            named = named.replace(f"[{address}]", name).replace(address, name)
+        return named
 
     def _name(self, host: str) -> str:
         name = self._names.get(host)
@@ -127,7 +127,9 @@ def _given_names(analysis: "Analysis") -> Iterator[str]:
 
 def _is_public(name: str) -> bool:
     """Say whether a name is a service's and so nobody's own; what looks like an address gets a letter."""
-    return not name or name in _KNOWN_REALMS or owner_of(name) is not None or bool(textual_addresses(name))
+    return (
+        not name or name in _KNOWN_REALMS or owner_of(name) is not None or textual_addresses(name) == [name]
+    )
 
 
 def _replacing(names: dict[str, str]) -> Callable[[str], str]:
