@@ -49,7 +49,7 @@ def reflectors(*paths: Any) -> Any:
 
 def test_relays_that_answer_are_counted() -> None:
     """One silent relay of three is a part; the round trips are told."""
-    answered = {"answered": 2, "first_answered_s": 0.008, "rtt_ms": RTT}
+    answered: dict[str, Any] = {"answered": 2, "first_answered_s": 0.008, "rtt_ms": RTT}
     found = only(relays=(relay(**answered), relay(0.001, FAR, **answered), relay(0.002, "192.0.2.9:3478")))
 
     assert (found.name, found.outcome, found.t_s) == ("relay_allocation", "partial", 0.008)

@@ -128,8 +128,10 @@ def _is_dense(flow: "FlowStats") -> bool:
 
 def _spans(findings: "Findings", opaque: "Sequence[FlowStats]") -> Iterable[Span]:
     """Yield when anything of a call was seen."""
-    for lasting in (*findings.rtp, *opaque, *findings.ice, *findings.dtls):
-        yield _span(lasting.first_s, lasting.last_s)
+    lasting: Iterable[RtpStream | FlowStats | IcePair | DtlsHandshake]
+    lasting = (*findings.rtp, *opaque, *findings.ice, *findings.dtls)
+    for item in lasting:
+        yield _span(item.first_s, item.last_s)
     for asked in findings.transactions:
         yield _span(asked.first_s, asked.last_request_s, asked.answered_s)
     for relay in findings.relays:
@@ -194,8 +196,10 @@ def _bridges(findings: "Findings") -> list[Span]:
 def _fresh_starts(findings: "Findings") -> list[float]:
     """Return when a port first asked a relay or the like for something."""
     servers = (*findings.turn.servers, *findings.turn_tcp.servers)
+    asking: Iterable[Relay | ReflectorPath | TurnServer]
+    asking = (*findings.relays, *findings.reflector.reflectors, *servers)
     first_s: dict[str, float] = {}
-    for item in (*findings.relays, *findings.reflector.reflectors, *servers):
+    for item in asking:
         first_s[item.client] = min(item.first_s, first_s.get(item.client, item.first_s))
     return list(first_s.values())
 

@@ -23,7 +23,10 @@ from callprobe.pcap.wording import count, length, share
 
 if TYPE_CHECKING:
     from callprobe.pcap.analyze import Analysis
+    from callprobe.pcap.dtls import DtlsHandshake
     from callprobe.pcap.flows import FlowStats
+    from callprobe.pcap.ice import IcePair
+    from callprobe.pcap.reflector import ReflectorPath
     from callprobe.pcap.rtp_streams import RtpStream
     from callprobe.pcap.stages import CaptureStage
 
@@ -182,6 +185,7 @@ def _views(analysis: "Analysis") -> Iterator[_CallView]:
 def _moments(analysis: "Analysis") -> list[float]:
     """Return moments at which something of a call was still there."""
     servers = (*analysis.turn.servers, *analysis.turn_tcp.servers)
+    lasts: Iterable[RtpStream | IcePair | DtlsHandshake | ReflectorPath]
     lasts = (*analysis.rtp, *analysis.ice, *analysis.dtls, *analysis.reflector.reflectors)
     moments = [stage.t_s for stage in analysis.stages]
     moments += [item.last_s for item in lasts]

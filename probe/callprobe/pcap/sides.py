@@ -71,7 +71,7 @@ def _key(src: str, dst: str, own: Sequence[str]) -> tuple[str, ...]:
 
 def _side(streams: "list[RtpStream]", flows: "list[FlowStats]", own: Sequence[str]) -> Side:
     ordered = sorted(streams, key=lambda stream: -stream.packets)
-    parts = [*ordered, *flows]
+    parts: list[RtpStream | FlowStats] = [*ordered, *flows]
     src, dst = parts[0].src, parts[0].dst
     return Side(
         direction=direction_of(src, dst, own),

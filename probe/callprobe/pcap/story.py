@@ -18,6 +18,7 @@ from callprobe.pcap.time_axis import merge
 from callprobe.pcap.wording import ICMP, capitalised, count, length, say, share
 
 if TYPE_CHECKING:
+    from callprobe.pcap.analyze import Analysis
     from callprobe.pcap.dissect import Findings
     from callprobe.pcap.stages import CaptureStage
 
@@ -56,7 +57,7 @@ def story(findings: "Findings") -> tuple[str, ...]:
     return _fitted(paragraphs)
 
 
-def call_name(findings: "Findings", number: int = 1) -> str:
+def call_name(findings: "Findings | Analysis", number: int = 1) -> str:
     """Return what the capture holds in a few words, without how sure that is."""
     service = findings.service
     title = TITLES.get(service.name or "", service.name)
