@@ -25,6 +25,11 @@ def in_frame(payload: bytes) -> bytes:
     return bytes(range(100, 120)) + len(payload).to_bytes(4, "big") + payload
 
 
+def answer(name: str) -> bytes:
+    look = find(name)
+    return look.answers(KEYS, 0, ("192.0.2.1", 1), look.requests(KEYS, 0)[0])[0]
+
+
 @pytest.mark.parametrize(
     ("payload", "kind"),
     [
@@ -34,6 +39,9 @@ def in_frame(payload: bytes) -> bytes:
         (ALLOCATE, "turn_allocation"),
         (find("whatsapp-2023").requests(KEYS, 0)[0], "relay_allocation"),
         (find("whatsapp-2023").keepalive(KEYS, 0)[0], "relay_allocation"),
+        (answer("whatsapp-2023"), "relay_allocation"),
+        (answer("telegram-v2"), "relay_ping"),
+        (answer("webrtc-aiortc"), "ice_connectivity"),
         (find("telegram-v2").requests(KEYS, 0)[0], "relay_ping"),
         (HANDSHAKE, "dtls_handshake"),
         (in_channel(HANDSHAKE), "dtls_handshake"),

@@ -10,6 +10,7 @@ from callprobe.dialect.registry import find
 from callprobe.pcap import conversations as module
 from callprobe.pcap.conversations import Call, Conversations, conversations_of, pair_of
 from callprobe.pcap.packets import Address, UdpDatagram
+from callprobe.wire import stun
 from helpers.recorded import LOCAL, MS, REMOTE, SECOND, recording, rtp
 
 ELSEWHERE = ("198.51.100.1", 443)
@@ -90,6 +91,21 @@ def test_media_that_show_nothing_count_beside_what_found_the_way() -> None:
     assert found([*noise, (0, LOCAL, REMOTE, ping)]) is not None
     assert found([*noise, *checks]) is not None
     assert found([*noise[:20], *checks]) is None
+
+
+def test_a_call_that_came_to_nothing_is_the_conversation_that_tried_most() -> None:
+    """Checks and pings that nobody answered; asking a server for an address is no call."""
+    checks = [(at, LOCAL, REMOTE, UP[0].payload) for at in range(6)]
+    pings = [
+        (at, LOCAL, ELSEWHERE, find("telegram-v2").requests(FlowKeys(bytes(32)), 0)[0]) for at in range(9)
+    ]
+    asking = [(at, LOCAL, REMOTE, stun.binding_request(bytes(12))) for at in range(40)]
+
+    assert found(asking) is None
+    assert found(checks[:3]) is None
+    assert found([*asking, *checks]) == Call(LOCAL, REMOTE, 0, 39)
+    assert found([*checks, *pings]) == Call(LOCAL, ELSEWHERE, 0, 8)
+    assert found([*pings, *stream(12, LOCAL, REMOTE)]) == Call(LOCAL, REMOTE, 0, 11 * 20 * MS)
 
 
 def test_who_captured_has_the_private_address() -> None:

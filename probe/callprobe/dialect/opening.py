@@ -19,6 +19,8 @@ FEWEST: Final = 4
 _COOKIE: Final = b"\x21\x12\xa4\x42"
 _TURN_ALLOCATE: Final = frozenset({b"\x00\x03", b"\x01\x03", b"\x01\x13"})
 _RELAY_TOKEN: Final = b"\x40\x00"
+_SERVER_TIME: Final = b"\x40\x02\x00\x08"
+"""Type and length of an attribute that WhatsApp's relays put into their answers."""
 _HANDSHAKE: Final = 22
 _RUN: Final = b"\xff" * 12
 _RUN_AT: Final = 16
@@ -63,7 +65,7 @@ def kind_of(payload: bytes, *, wrapped: bool = False) -> OpeningName | None:
 
 
 def _stun_kind(payload: bytes) -> OpeningName:
-    if payload[0] == 0x08 or payload[20:22] == _RELAY_TOKEN:
+    if payload[0] == 0x08 or payload[20:22] == _RELAY_TOKEN or _SERVER_TIME in payload[20:]:
         return "relay_allocation"
     return "turn_allocation" if payload[:2] in _TURN_ALLOCATE else "ice_connectivity"
 

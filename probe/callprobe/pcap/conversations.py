@@ -1,13 +1,15 @@
 """Which conversation of a capture is the call: the one with most packets that are media by their bytes.
 
 RTP in any wrapping counts, by streams whose sequence numbers go up; so do the packets of relays and of peers
-that were found by STUN, where media show nothing of themselves. Other UDP is not taken for a call.
+that were found by STUN, where media show nothing of themselves. Where there are none, a call that came to
+nothing is the conversation with most packets that set one up. Other UDP is not taken for a call.
 """
 
 from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
+from callprobe.dialect.opening import FEWEST, kind_of
 from callprobe.pcap.encapsulation import unwrap
 from callprobe.pcap.packets import Address, UdpDatagram
 
@@ -27,6 +29,7 @@ _MAX_PEERS: Final = 64
 _LONGEST_STEP: Final = 100
 _RUN: Final = b"\xff" * 12
 _COOKIE: Final = b"\x21\x12\xa4\x42"
+_USERNAME: Final = b"\x00\x06\x00"
 _FEWEST_STUN: Final = 2
 
 Pair = tuple[Address, Address]
@@ -67,8 +70,10 @@ class Conversations:
 
     def call(self) -> Call | None:
         """Return the call with most media packets, or None when nothing here is one."""
-        talks = sorted(self._talks.items(), key=lambda item: item[1].media_packets, reverse=True)
-        return next((self._call(pair, talk) for pair, talk in talks[:1] if talk.media_packets), None)
+        pair, talk = max(self._talks.items(), key=lambda item: item[1].weight, default=(None, None))
+        if pair is None or talk is None or talk.weight == (0, 0):
+            return None
+        return self._call(pair, talk)
 
     def between(self, local: Address, remote: Address) -> Call | None:
         """Return what passed between two ends, whatever it is; None when nothing did."""
@@ -103,15 +108,16 @@ class _Talk:
         self._packets = 0
         self._stun = 0
         self._relay = 0
+        self._opening = 0
         self._streams: dict[tuple[Address, bytes], _Stream] = {}
         self._spells = _Spells(first.epoch_ns)
 
     @property
-    def media_packets(self) -> int:
-        """How many packets are media, by what they show."""
+    def weight(self) -> tuple[int, int]:
+        """How many packets are media, by what they show, and how many set up a call; few are none."""
         streams = sum(stream.packets for stream in self._streams.values() if stream.is_media)
         opaque = self._packets >= FEWEST_OPAQUE and (self._relay or self._stun >= _FEWEST_STUN)
-        return streams or (self._packets if opaque else 0)
+        return streams or (self._packets if opaque else 0), self._opening if self._opening >= FEWEST else 0
 
     @property
     def busiest(self) -> tuple[int, int]:
@@ -124,6 +130,7 @@ class _Talk:
         self._spells.add(datagram.epoch_ns)
         self._stun += payload[4:8] == _COOKIE
         self._relay += payload[16:28] == _RUN
+        self._opening += _opens_a_call(payload)
         innermost = unwrap(payload)[-1].payload
         if _is_rtp(innermost):
             self._note(datagram.source, innermost)
@@ -187,6 +194,14 @@ def conversations_of(datagrams: Iterable[UdpDatagram]) -> Conversations:
     for datagram in datagrams:
         found.add(datagram)
     return found
+
+
+def _opens_a_call(payload: bytes) -> bool:
+    """Say whether a packet is one of a call's set-up; STUN that finds out an address is anybody's."""
+    kind = kind_of(payload)
+    if kind == "ice_connectivity":
+        return _USERNAME in payload[20:]
+    return kind in {"relay_allocation", "relay_ping", "turn_allocation"}
 
 
 def _is_private(host: str) -> bool:

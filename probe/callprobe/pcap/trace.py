@@ -177,7 +177,11 @@ def _collect(datagrams: Iterable[UdpDatagram], call: Call, duration_s: float | N
 def _check_length(recorded: Recorded, path: Path) -> None:
     """Refuse what could not be played, and say how it can be made to fit."""
     if not recorded.up:
-        raise ReplayFileError(f"{path}: in this flow the capturing end sends nothing that could be replayed")
+        local, remote = map(address_text, recorded.ends)
+        raise ReplayFileError(
+            f"{path}: {local} sends nothing that could be replayed; "
+            f"--flow {remote}-{local} plays the other half"
+        )
     lasts_s = max(half[-1].offset_ns for half in (recorded.up, recorded.down) if half) / 1e9
     packets = max(len(recorded.up), len(recorded.down))
     if lasts_s > MAX_DURATION_S:
