@@ -5,8 +5,9 @@ A stream is unpacked piece by piece, never more at a time than a few MiB, howeve
 
 import zlib
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from callprobe.pcap.container import CHUNK_BYTES, CaptureError
 
@@ -42,7 +43,7 @@ class Unpacked:
         self._path = path
         self._pending = b""
         try:
-            self._file = path.open("rb")
+            self._file = path.open("rb", buffering=0)
             self._pieces = self._start()
         except OSError as error:
             raise CaptureError(f"{path}: cannot be read: {error.strerror}") from error
@@ -64,14 +65,41 @@ class Unpacked:
         self.position += len(data)
         return data
 
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """Fill ``buffer`` and return how much of it was filled: less only where the stream ends or breaks."""
+        view = memoryview(buffer)
+        have = 0
+        while have < len(view):
+            if self.compression is None and not self._pending:
+                added = self._readinto_plain(view[have:])
+            else:
+                piece = self.peek(1) and self._pending[: len(view) - have]
+                added = len(piece)
+                view[have : have + added] = piece
+                self._pending = self._pending[added:]
+            if not added:
+                break
+            have += added
+        self.position += have
+        return have
+
     def peek(self, size: int) -> bytes:
         """Return what ``read`` would, and leave it to be read."""
+        if len(self._pending) >= size:
+            return self._pending[:size]
         pieces, have = [self._pending], len(self._pending)
         while have < size and (piece := self._piece()):
             pieces.append(piece)
             have += len(piece)
         self._pending = b"".join(pieces)
         return self._pending[:size]
+
+    def _readinto_plain(self, view: memoryview) -> int:
+        try:
+            return self._file.readinto(view) or 0
+        except OSError:
+            self.broken = True
+            return 0
 
     def _piece(self) -> bytes:
         try:
@@ -91,13 +119,14 @@ class Unpacked:
         return _plain(self._file, magic)
 
 
-def _plain(file: IO[bytes], start: bytes) -> Iterator[bytes]:
-    yield start
+def _plain(file: FileIO, start: bytes) -> Iterator[bytes]:
+    if start:
+        yield start
     while data := file.read(CHUNK_BYTES):
         yield data
 
 
-def _gunzip(file: IO[bytes], data: bytes) -> Iterator[bytes]:
+def _gunzip(file: FileIO, data: bytes) -> Iterator[bytes]:
     """Yield the pieces of all members (RFC 1952 section 2.2); zeros after the last are padding."""
     while data:
         member = zlib.decompressobj(_GZIP_OR_ZLIB_HEADER)
@@ -111,7 +140,7 @@ def _gunzip(file: IO[bytes], data: bytes) -> Iterator[bytes]:
         data = _next_member(file, member.unused_data)
 
 
-def _next_member(file: IO[bytes], data: bytes) -> bytes:
+def _next_member(file: FileIO, data: bytes) -> bytes:
     while not (data := data.lstrip(b"\0")):
         data = file.read(CHUNK_BYTES)
         if not data:
@@ -119,7 +148,7 @@ def _next_member(file: IO[bytes], data: bytes) -> bytes:
     return data
 
 
-def _unzstd(file: IO[bytes], data: bytes, zstandard: Any) -> Iterator[bytes]:
+def _unzstd(file: FileIO, data: bytes, zstandard: Any) -> Iterator[bytes]:
     """Yield the pieces of all frames (RFC 8878 section 3)."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
     try:
