@@ -9,11 +9,12 @@ import argparse
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from types import FrameType
+from typing import Any, Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
@@ -22,6 +23,9 @@ from fuzz.targets import Target, find, store, stored, targets  # noqa: E402 - ru
 
 WORK: Final = ROOT / "build" / "fuzz"
 REPORT: Final = ROOT / "build" / "reports" / "fuzz.json"
+Step = tuple[str, int, int]
+"""File, line before and line after."""
+TraceFunction = Callable[[FrameType, str, Any], Any]
 RSS_LIMIT_MB: Final = 200
 INPUT_LIMIT_S: Final = 1
 RUNS: Final = {"wire": 10_000_000, "dialect": 10_000_000, "file": 1_000_000}
@@ -49,12 +53,16 @@ class Outcome(NamedTuple):
         return self.finding is None and enough
 
 
-def fuzz_here(target: Target, arguments: list[str]) -> None:
-    """Fuzz in this process; never returns."""
+def fuzz_here(name: str, arguments: list[str]) -> None:
+    """Fuzz in this process; never returns.
+
+    Nothing of the project may have been imported before: only what is imported here is watched.
+    """
     import atheris
 
+    assert not [module for module in sys.modules if module.startswith(("callprobe", "callresults"))]
     with atheris.instrument_imports(include=["callprobe", "callresults"]):
-        take = target.make()
+        take = find(name).make()
     atheris.Setup([sys.argv[0], *arguments], take)
     atheris.Fuzz()
 
@@ -90,15 +98,44 @@ def _unpack(target: Target, corpus: Path) -> None:
 
 
 def keep(target: Target) -> int:
-    """Store the smallest set of inputs that reaches what the corpus reaches; return how many they are."""
-    corpus, small = WORK / "corpus" / target.name, WORK / "merged" / target.name
-    shutil.rmtree(small, ignore_errors=True)
-    small.mkdir(parents=True)
-    command = [sys.executable, __file__, "--child", target.name, "--", "-merge=1", str(small), str(corpus)]
-    subprocess.run(command, capture_output=True, check=True)
-    inputs = [path.read_bytes() for path in small.iterdir()]
-    store(target, inputs)
-    return len(inputs)
+    """Store the shortest inputs that together take every step which the corpus takes; return how many."""
+    take = target.make()
+    corpus = [path.read_bytes() for path in (WORK / "corpus" / target.name).iterdir()]
+    known: set[Step] = set()
+    kept = []
+    for data in sorted(corpus, key=lambda data: (len(data), data)):
+        steps = steps_of(take, data)
+        if steps - known:
+            known |= steps
+            kept.append(data)
+    store(target, kept or stored(target))
+    return len(stored(target))
+
+
+def steps_of(take: Callable[[bytes], None], data: bytes) -> set[Step]:
+    """Return the steps from line to line of the project's code that an input takes."""
+    steps: set[Step] = set()
+
+    def trace(frame: FrameType, event: str, _: object) -> "TraceFunction | None":
+        if "/callprobe/" not in frame.f_code.co_filename and "/callresults/" not in frame.f_code.co_filename:
+            return None
+        last = frame.f_lineno
+
+        def within(frame: FrameType, event: str, _: object) -> "TraceFunction":
+            nonlocal last
+            if event == "line":
+                steps.add((frame.f_code.co_filename, last, frame.f_lineno))
+                last = frame.f_lineno
+            return within
+
+        return within if event == "call" else None
+
+    sys.settrace(trace)
+    try:
+        take(data)
+    finally:
+        sys.settrace(None)
+    return steps
 
 
 def _last_words(text: str) -> str:
@@ -129,7 +166,7 @@ def main() -> int:
     own, rest = _split(sys.argv[1:])
     options = parser.parse_args(own)
     if options.child:
-        fuzz_here(find(options.child), rest)
+        fuzz_here(options.child, rest)
     chosen = [target for target in targets() if not options.names or target.name in options.names]
     outcomes = []
     for target in chosen:

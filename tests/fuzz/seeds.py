@@ -14,9 +14,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 from callprobe.censor.policy import load_policy  # noqa: E402
 from callprobe.dialect.contract import FlowKeys  # noqa: E402
 from callprobe.dialect.registry import LOOKS, find  # noqa: E402
+from callprobe.dialect.trace import Trace, TracePacket  # noqa: E402
 from callprobe.lab.captures import capture_call, write_capture  # noqa: E402
 from callprobe.wire import stun  # noqa: E402
 from fuzz.targets import Target, store, stored, targets  # noqa: E402 - run as a program
+from helpers.hexdata import DATA, load_hex  # noqa: E402
 
 KEYS = FlowKeys(bytes(range(32)))
 CLEAN = ROOT / "scenarios" / "censors" / "clean.toml"
@@ -53,17 +55,42 @@ def captures() -> list[bytes]:
     return files
 
 
+def golden() -> list[bytes]:
+    """Return the stored bytes of wire formats, and handshake messages without their record headers."""
+    whole = [load_hex(f"wire/{path.stem}") for path in sorted((DATA / "wire").glob("*.hex"))]
+    bodies = [data[25:] for data in whole if data[:1] == b"\x16"]
+    return [*whole, *bodies, bytes.fromhex("0228")]
+
+
+def dumps() -> list[bytes]:
+    """Return browsers' dumps, shortened to what fuzzing can carry."""
+    return [path.read_bytes()[:4096] for path in sorted((DATA / "dumps").glob("*.[jt]*"))]
+
+
+def traces() -> list[bytes]:
+    """Return what the ends of a replay tell each other of two small traces."""
+    packets = [TracePacket(number * 20_000_000, bytes([number] * 40)) for number in range(3)]
+    return [Trace.of(packets, packets[:2]).pack(), Trace.of(packets[:1], []).pack()]
+
+
+WEHE = b"""[[{"payload": "000100002112a442", "timestamp": 0.0, "c_s_pair":
+"010.000.000.001.00001-010.000.000.002.00002", "end": false}], ["00002"], [], "call"]"""
+
+
 def seeds_of(target: Target) -> list[bytes]:
     """Return valid inputs of a target."""
     if target.kind == "dialect":
         name = target.name.removeprefix("dialect-")
         return packets_of(name.replace("random-", "random:"))
     if target.name == "wire-rtcp":
-        return rtcp_packets()
+        return [*rtcp_packets(), *golden()]
     if target.name == "file-capture":
         return captures()
+    special = {"file-dump": dumps, "file-trace": traces, "file-wehe": lambda: [WEHE]}
+    if target.name in special:
+        return special[target.name]()
     looks = [data for name in LOOKS for data in packets_of(name)]
-    return [*looks, stun.binding_request(bytes(12)), bytes(12)]
+    return [*looks, *golden(), stun.binding_request(bytes(12)), bytes(12)]
 
 
 def main() -> None:

@@ -51,11 +51,188 @@ def _rtp() -> Take:
 
 
 def _rtcp() -> Take:
-    from callprobe.wire import rtcp
+    from callprobe.wire import rtcp, srtcp
 
     def take(data: bytes) -> None:
         with suppress(rtcp.RtcpError):
             rtcp.parse(data)
+        with suppress(rtcp.RtcpError):
+            for packet in rtcp.packets(data):
+                rtcp.is_plausible(packet)
+                rtcp.count_cnames(packet)
+        for cut in (False, True):
+            with suppress(rtcp.RtcpError):
+                srtcp.read_compound(data, cut=cut)
+
+    return take
+
+
+def _rtcp_bodies() -> Take:
+    from callprobe.wire import rtcp, rtcp_feedback, rtcp_xr
+
+    of_block = (
+        rtcp_xr.run_lengths,
+        rtcp_xr.receipt_times,
+        rtcp_xr.reference_time,
+        rtcp_xr.delays,
+        rtcp_xr.statistics,
+        rtcp_xr.voip_metrics,
+    )
+
+    def read(packet: rtcp.Packet) -> None:
+        for parse in (rtcp.parse_report, rtcp.parse_goodbye, rtcp_feedback.parse):
+            with suppress(rtcp.RtcpError):
+                parse(packet)
+        for block in rtcp_xr.parse(packet):
+            for parse_block in of_block:
+                with suppress(rtcp.RtcpError):
+                    parse_block(block)
+
+    def take(data: bytes) -> None:
+        with suppress(rtcp.RtcpError):
+            for packet in rtcp.packets(data):
+                with suppress(rtcp.RtcpError):
+                    read(packet)
+
+    return take
+
+
+def _dtls() -> Take:
+    from callprobe.wire import dtls
+
+    def take(data: bytes) -> None:
+        for cut in (False, True):
+            with suppress(dtls.DtlsError):
+                for record in dtls.records(data, cut=cut):
+                    with suppress(dtls.DtlsError):
+                        list(dtls.fragments(record))
+
+    return take
+
+
+def _dtls_messages() -> Take:
+    from callprobe.wire import dtls_messages as messages
+    from callprobe.wire.dtls import DtlsError
+
+    parsers = (
+        messages.parse_server_hello,
+        messages.parse_hello_verify_request,
+        messages.parse_certificates,
+        messages.parse_alert,
+    )
+
+    def take(data: bytes) -> None:
+        with suppress(DtlsError):
+            hello = messages.parse_client_hello(data)
+            messages.fingerprint(hello)
+            messages.ja3(hello)
+            messages.build_client_hello(hello)
+        for parse in parsers:
+            with suppress(DtlsError):
+                parse(data)
+
+    return take
+
+
+def _certificate() -> Take:
+    from callprobe.wire import certificate
+
+    def take(data: bytes) -> None:
+        with suppress(certificate.CertificateError):
+            certificate.names(data)
+
+    return take
+
+
+def _ms_turn() -> Take:
+    from callprobe.wire import ms_turn
+
+    def take(data: bytes) -> None:
+        for parse in (ms_turn.parse_frame, ms_turn.parse_data_indication):
+            with suppress(ms_turn.MsTurnError):
+                parse(data)
+
+    return take
+
+
+def _zoom() -> Take:
+    from callprobe.wire import zoom
+
+    def take(data: bytes) -> None:
+        with suppress(zoom.ZoomError):
+            zoom.parse(data)
+
+    return take
+
+
+def _reflector() -> Take:
+    from callprobe.wire import reflector
+
+    def take(data: bytes) -> None:
+        for parse in (reflector.parse_control, reflector.parse_frame):
+            with suppress(reflector.ReflectorError):
+                parse(data)
+
+    return take
+
+
+def _dissection() -> Take:
+    """Two datagrams there and one back: split at a byte that the fuzzer chooses."""
+    from callprobe.pcap.dissect import Dissection
+    from callprobe.pcap.packets import UdpDatagram
+
+    ends = (("192.0.2.1", 40000), ("198.51.100.1", 3478))
+
+    def take(data: bytes) -> None:
+        dissection = Dissection()
+        at = 1 + data[0] * 4 if data else 0
+        for number, payload in enumerate((data[1:at], data[at:], data[1:at]), 1):
+            source, destination = ends if number < 3 else ends[::-1]
+            dissection.datagram(
+                UdpDatagram(number, number * 1_000_000, source, destination, payload, len(payload))
+            )
+        dissection.exchanges.stun(0)
+        dissection.exchanges.transactions(0)
+        dissection.dtls.handshakes(0)
+        dissection.rtcp.findings(0)
+
+    return take
+
+
+def _trace() -> Take:
+    from callprobe.dialect.trace import Trace, TraceError
+
+    def take(data: bytes) -> None:
+        with suppress(TraceError):
+            Trace.unpack(data)
+
+    return take
+
+
+def _dump() -> Take:
+    from callprobe.pcap.dump_model import DumpError
+    from callprobe.pcap.dump_read import read_dump
+
+    path = _scratch()
+
+    def take(data: bytes) -> None:
+        path.write_bytes(data)
+        with suppress(DumpError):
+            read_dump(path)
+
+    return take
+
+
+def _wehe() -> Take:
+    from callprobe.pcap.trace import ReplayFileError
+    from callprobe.pcap.wehe import read_wehe
+
+    path = _scratch()
+
+    def take(data: bytes) -> None:
+        path.write_bytes(data)
+        with suppress(ReplayFileError):
+            read_wehe(path)
 
     return take
 
@@ -105,7 +282,6 @@ def _scratch() -> Path:
 
 def _capture() -> Take:
     from callprobe.pcap.link import Dissector
-
     from callprobe.pcap.read import CaptureError, CaptureFile
 
     path = _scratch()
@@ -134,8 +310,19 @@ def targets() -> tuple[Target, ...]:
         Target("wire-stun", "wire", _stun),
         Target("wire-rtp", "wire", _rtp),
         Target("wire-rtcp", "wire", _rtcp),
+        Target("wire-rtcp-bodies", "wire", _rtcp_bodies),
+        Target("wire-dtls", "wire", _dtls),
+        Target("wire-dtls-messages", "wire", _dtls_messages),
+        Target("wire-certificate", "wire", _certificate),
+        Target("wire-ms-turn", "wire", _ms_turn),
+        Target("wire-zoom", "wire", _zoom),
+        Target("wire-reflector", "wire", _reflector),
         *_dialects(),
+        Target("dissection", "file", _dissection),
         Target("file-packet-record", "file", _packet_record, 4096),
+        Target("file-trace", "file", _trace, 4096),
+        Target("file-dump", "file", _dump, 4096),
+        Target("file-wehe", "file", _wehe, 4096),
         Target("file-capture", "file", _capture, 8192),
     )
 

@@ -47,7 +47,8 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
     program.write_text(
         "import sys\nfrom fuzz import run\nfrom fuzz.targets import Target\n"
         "def take(data):\n    if data[:1] == b'x': raise IndexError('found')\n"
-        "run.fuzz_here(Target('faulty', 'wire', lambda: take), sys.argv[1:])\n"
+        "run.find = lambda _: Target('faulty', 'wire', lambda: take)\n"
+        "run.fuzz_here('faulty', sys.argv[1:])\n"
     )
     tests = str(Path(__file__).resolve().parents[1])
     result = subprocess.run(
@@ -60,6 +61,17 @@ def test_a_fault_is_found(tmp_path: Path) -> None:
 
     assert result.returncode != 0
     assert "IndexError: found" in result.stdout + result.stderr
+
+
+@pytest.mark.peer("atheris")
+def test_fuzzing_is_guided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New branches are noticed: the corpus grows, so the project's own lines are watched."""
+    monkeypatch.setattr("fuzz.run.WORK", tmp_path)
+    target = find("wire-rtcp")
+
+    fuzz(target, runs=200_000, seconds=SECONDS)
+
+    assert len(list((tmp_path / "corpus" / target.name).iterdir())) > 2 * len(stored(target))
 
 
 def test_named_findings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
