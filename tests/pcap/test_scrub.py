@@ -252,6 +252,13 @@ def test_the_same_call_gives_the_same_bytes_and_they_tell_nothing_of_the_old_one
     assert clean(one) == clean(one) == clean(other)
 
 
+def test_a_short_handshake_is_no_frame_of_a_relay() -> None:
+    """The length of its empty body stands where a frame has its own."""
+    done = bytes.fromhex("16fefd0000000000000009000c0e0000000004000000000000")
+
+    assert clean(done) == [done]
+
+
 def test_packets_that_were_changed_are_counted() -> None:
     scrubber = Scrubber()
     scrubber.clean_all([message((0x0006, b"a:b")), b"\x80\x6f" + bytes(40), message()])

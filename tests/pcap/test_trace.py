@@ -1,9 +1,11 @@
 """A call out of a capture: its bytes both ways, on one time axis, fit to be played."""
 
+import random
 from pathlib import Path
 
 import pytest
 
+from callprobe.dialect.opening import kind_of
 from callprobe.dialect.trace import MAX_DURATION_S, MAX_PACKETS, MAX_PAYLOAD_BYTES, TracePacket
 from callprobe.pcap.trace import (
     Flow,
@@ -102,7 +104,7 @@ def test_what_cannot_be_sent_as_it_was_is_left_out_and_counted() -> None:
 
 def test_what_the_capture_cut_off_is_filled_to_its_size() -> None:
     """The same each time, and not with zeros."""
-    stamped = [(0, True, rtp(1, b"ssrc", __import__("random").Random(1))[:20], 92)]
+    stamped = [(0, True, rtp(1, b"ssrc", random.Random(1))[:20], 92)]
     call, again = (shaped("capture", ENDS, stamped, None) for _ in range(2))
 
     assert call == again
@@ -168,3 +170,22 @@ def test_medium_is_told_by_the_rate(size: int, medium: str) -> None:
     call = of(*((n * 20 * MS, n % 2 == 0, bytes(size)) for n in range(200)))
 
     assert call.medium == medium
+
+
+@pytest.mark.peer("shared")
+def test_calls_of_real_captures_are_scrubbed_and_stay_what_they_are(shared: Path) -> None:
+    """No address of an end is left in any packet, and each has its size and kind as before."""
+    calls = 0
+    for path in sorted((shared / "captures").glob("*.pcap*")):
+        try:
+            call = read_capture(path, None, 60.0)
+            scrubbed, exact = (make_trace(call, path, exact=one).trace for one in (False, True))
+        except ReplayFileError:
+            continue
+        calls += 1
+        for before, after in ((exact.up, scrubbed.up), (exact.down, scrubbed.down)):
+            pairs = list(zip(before.payloads or (), after.payloads or (), strict=True))
+            assert all(len(one) == len(other) for one, other in pairs)
+            assert [kind_of(one) for one, _ in pairs] == [kind_of(other) for _, other in pairs], path
+            assert not any(find_addresses(other, [host for host, _ in call.ends]) for _, other in pairs), path
+    assert calls >= 20

@@ -73,7 +73,7 @@ def _stun_kind(payload: bytes) -> OpeningName:
 def _wraps(payload: bytes, at: int, width: int, head: int) -> bool:
     """Say whether the length field at ``at`` says exactly what follows ``head`` bytes, padding apart."""
     said = int.from_bytes(payload[at : at + width], "big")
-    return len(payload) > head and 0 <= len(payload) - head - said < 4
+    return 0 < said <= len(payload) - head < said + 4
 
 
 def _kinds(half: Half) -> tuple[OpeningName | None, ...]:

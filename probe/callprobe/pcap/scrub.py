@@ -120,18 +120,18 @@ class Scrubber:
             return self._swept(self._stun(payload, depth))
         if payload[_RUN_AT : _RUN_AT + len(_RUN)] == _RUN:
             return self._swept(self._reflector_control(payload))
-        if depth < _MAX_DEPTH and _wraps(payload, 20, 4, _FRAME_HEAD):
+        inside = unwrap(payload)[1:2] if depth < _MAX_DEPTH else []
+        if inside and inside[0].encapsulation == "reflector":
             return self._tags_of(payload) + self._clean(payload[_FRAME_HEAD:], depth + 1)
         if payload[:_TAG_BYTES] in self._tags:
             return self._tag(payload[:_TAG_BYTES]) + payload[_TAG_BYTES:]
-        return self._by_first_byte(payload, depth)
-
-    def _by_first_byte(self, payload: bytes, depth: int) -> bytes:
-        protocol = classify(payload)
-        inside = unwrap(payload)[1:2] if depth < _MAX_DEPTH else []
         if inside and inside[0].payload:
             head, wrapped, rest = payload.rpartition(inside[0].payload)
             return self._swept(head) + self._clean(wrapped, depth + 1) + rest
+        return self._by_first_byte(payload)
+
+    def _by_first_byte(self, payload: bytes) -> bytes:
+        protocol = classify(payload)
         if protocol is Protocol.RTP and len(payload) >= 12:
             return self._rtp(payload)
         if protocol is Protocol.RTCP:
@@ -329,12 +329,6 @@ def _is_stun(payload: bytes) -> bool:
     length = int.from_bytes(payload[2:4], "big")
     end = max((end for _, _, end in _attributes(payload)), default=0)
     return payload[0] < 2 and length == len(payload) - _HEADER_BYTES and len(payload) - end < 4
-
-
-def _wraps(payload: bytes, at: int, width: int, head: int) -> bool:
-    """Say whether the length field at ``at`` says exactly what follows ``head`` bytes, padding apart."""
-    said = int.from_bytes(payload[at : at + width], "big")
-    return len(payload) > head and 0 <= len(payload) - head - said < 4
 
 
 def _attributes(payload: bytes) -> Iterator[tuple[int, int, int]]:
