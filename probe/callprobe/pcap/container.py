@@ -32,7 +32,9 @@ class Interface(NamedTuple):
     def epoch_ns(self, ticks: int) -> int:
         """Return the nanoseconds since 1970, within 64 bits signed, of a time stamp in ticks."""
         nanoseconds = ticks * NANOSECONDS // self.ticks_per_s + self.offset_s * NANOSECONDS
-        return max(-_MAX_EPOCH_NS, min(_MAX_EPOCH_NS, nanoseconds))
+        if -_MAX_EPOCH_NS <= nanoseconds <= _MAX_EPOCH_NS:
+            return nanoseconds
+        return _MAX_EPOCH_NS if nanoseconds > 0 else -_MAX_EPOCH_NS
 
 
 class Container(Struct, kw_only=True):

@@ -26,6 +26,7 @@ MAX_NESTING: Final = 8
 MAX_TAGS: Final = 16
 """Headers between two IP packets, or between the link layer and the first."""
 MAX_CACHED_ENDS: Final = 1 << 14
+_VERSIONS: Final = frozenset({IPV4, IPV6})
 _UDP: Final = 17
 _TCP: Final = 6
 _UDP_HEADER_BYTES: Final = 8
@@ -68,20 +69,10 @@ class Dissector:
     def _carried(
         self, frame: Frame, data: bytes, network: tunnels.Inner, limit: int, depth: int
     ) -> Carried | None:
-        kind, at = network
-        for _ in range(MAX_TAGS):
-            if kind == IPV4:
-                packet = parse_ipv4(data, at, limit)
-                break
-            if kind == IPV6:
-                packet = parse_ipv6(data, at, limit)
-                break
-            parser = ETHERTYPES.get(kind)
-            if parser is None:
-                return None
-            kind, at = parser(data, at)
-        else:
-            return None
+        kind, at = network if network[0] in _VERSIONS else _untagged(data, network)
+        packet = (
+            parse_ipv4(data, at, limit) if kind == IPV4 else parse_ipv6(data, at, limit) if kind else None
+        )
         if packet is None or depth > MAX_NESTING:
             return None
         if packet.fragment is not None:
@@ -184,6 +175,17 @@ def udp_datagram(frame: Frame) -> UdpDatagram | None:
     """Return the innermost UDP datagram that a frame carries by itself, or None."""
     carried = Dissector().take(frame)
     return carried if isinstance(carried, UdpDatagram) else None
+
+
+def _untagged(data: bytes, network: tunnels.Inner) -> tunnels.Inner:
+    """Return EtherType and offset of the IP packet behind tags and the like; EtherType 0 if there is none."""
+    kind, at = network
+    for _ in range(MAX_TAGS):
+        parser = ETHERTYPES.get(kind)
+        if parser is None:
+            break
+        kind, at = parser(data, at)
+    return (kind, at) if kind in _VERSIONS else (0, at)
 
 
 def _parse_ends(addresses: bytes, ports: bytes) -> _Ends:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from struct import Struct
 from struct import error as struct_error
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from callprobe.pcap.container import CHUNK_BYTES, MAX_FRAME_BYTES, MICROSECONDS, Container, Interface
 from callprobe.pcap.packets import Frame
@@ -41,14 +41,8 @@ class BlockError(ValueError):
     """A block contradicts itself or its section: the file breaks here."""
 
 
-class _Packet(NamedTuple):
-    interface: Interface
-    ticks: int | None
-    """None when the block has no time."""
-    start: int
-    """Of the frame, in the block."""
-    captured: int
-    wire_size: int
+_Packet = tuple[Interface, int | None, int, int, int]
+"""Interface, time in ticks unless there is none, offset of the frame, bytes captured and on the wire."""
 
 
 def parse_section_header(data: bytes) -> Container | None:
@@ -111,16 +105,26 @@ def _blocks(stream: Unpacked, container: Container) -> Iterator[tuple[int, int, 
         beyond = max(0, at - len(buffer))
         base += at - beyond
         buffer, at = buffer[at:] + chunk, beyond
-        while at + _MIN_BLOCK_BYTES <= len(buffer):
-            kind, size = _kind_and_size(buffer, at, container.byte_order)
-            matters, begun, end = kind in _KNOWN, base + at, at + size
-            if size <= MAX_BLOCK_BYTES and end > len(buffer):
+        available = len(buffer)
+        head = _HEADS[container.byte_order].unpack_from
+        while at + _MIN_BLOCK_BYTES <= available:
+            kind, size = head(buffer, at)
+            if kind == SECTION_HEADER:
+                size = _section_header_size(buffer, at)
+            size, begun = (size + 3) & ~3, base + at
+            end = at + size
+            if size <= MAX_BLOCK_BYTES and end > available:
                 break
-            if not _fits(buffer, at, size) or (matters and size > MAX_BLOCK_BYTES):
+            if size < _MIN_BLOCK_BYTES or (size > MAX_BLOCK_BYTES and kind in _KNOWN):
                 yield begun, kind, b""
                 return
-            if matters:
+            if end <= available and buffer[end - _TRAILER_BYTES : end] != buffer[at + 4 : at + 8]:
+                yield begun, kind, b""
+                return
+            if kind in _KNOWN:
                 yield begun, kind, buffer[at:end]
+                if kind == SECTION_HEADER:
+                    head = _HEADS[container.byte_order].unpack_from
             at = end
     if at > len(buffer):
         yield begun, 0, b""
@@ -128,21 +132,10 @@ def _blocks(stream: Unpacked, container: Container) -> Iterator[tuple[int, int, 
         yield base + at, 0, b""
 
 
-def _kind_and_size(buffer: bytes, at: int, order: Literal["<", ">"]) -> tuple[int, int]:
-    """Return the kind of a block and its length with padding; a section header is in its own byte order."""
-    kind, size = _HEADS[order].unpack_from(buffer, at)
-    if kind == SECTION_HEADER:
-        section = parse_section_header(buffer[at : at + SECTION_START_BYTES])
-        size = _HEADS[section.byte_order].unpack_from(buffer, at)[1] if section else 0
-    return kind, (size + 3) & ~3
-
-
-def _fits(buffer: bytes, at: int, size: int) -> bool:
-    """Say whether the length before the block is possible and repeated behind it, where that is at hand."""
-    end = at + size
-    if size < _MIN_BLOCK_BYTES:
-        return False
-    return end > len(buffer) or buffer[end - _TRAILER_BYTES : end] == buffer[at + 4 : at + 8]
+def _section_header_size(buffer: bytes, at: int) -> int:
+    """Return the length of a section header, which is in its own byte order; 0 if there is none."""
+    section = parse_section_header(buffer[at : at + SECTION_START_BYTES])
+    return 0 if section is None else int(_HEADS[section.byte_order].unpack_from(buffer, at)[1])
 
 
 def _interface(block: bytes, order: Literal["<", ">"]) -> Interface:
@@ -171,20 +164,20 @@ def _options(data: bytes, order: Literal["<", ">"]) -> Iterator[tuple[int, bytes
 def _enhanced(block: bytes, container: Container) -> _Packet:
     layout = _ENHANCED[container.byte_order]
     number, high, low, captured, wire_size = layout.unpack_from(block)
-    return _Packet(container.interfaces[number], high << 32 | low, layout.size, captured, wire_size)
+    return container.interfaces[number], high << 32 | low, layout.size, captured, wire_size
 
 
 def _obsolete(block: bytes, container: Container) -> _Packet:
     layout = _OBSOLETE[container.byte_order]
     number, high, low, captured, wire_size = layout.unpack_from(block)
-    return _Packet(container.interfaces[number], high << 32 | low, layout.size, captured, wire_size)
+    return container.interfaces[number], high << 32 | low, layout.size, captured, wire_size
 
 
 def _simple(block: bytes, container: Container) -> _Packet:
     layout, interface = _SIMPLE[container.byte_order], container.interfaces[0]
     (wire_size,) = layout.unpack_from(block)
     kept = min(wire_size, interface.snap_length or wire_size)
-    return _Packet(interface, None, layout.size, kept, wire_size)
+    return interface, None, layout.size, kept, wire_size
 
 
 _PACKETS: Final[dict[int, Callable[[bytes, Container], _Packet]]] = {
