@@ -119,6 +119,13 @@ def test_silent_stun_servers_fail() -> None:
         ),
         (turn_server(), Failure.TURN_TIMEOUT, "never answered"),
         (turn_server(allocate_errors={"401": 1}), Failure.TURN_UNAUTHORIZED, "error 401"),
+        (
+            turn_server(
+                allocate_errors={"401": 1}, challenged=True, allocate_requests=2, allocate_answered=1
+            ),
+            Failure.TURN_TIMEOUT,
+            "wanted credentials (401), got them, and did not answer again",
+        ),
         (turn_server(allocate_errors={"486": 1}), Failure.STUN_ERROR_RESPONSE, "error 486"),
     ],
 )
@@ -159,7 +166,7 @@ def test_silent_paths_fail_unless_a_relay_carries_the_call() -> None:
         ("finished", {"finished_s": 0.05, "version": "DTLS 1.2"}, None, "DTLS 1.2 keys agreed in 50 ms"),
         (
             "unanswered",
-            {"client_hellos": 3},
+            {"client_hello_retransmissions": 2},
             Failure.DTLS_TIMEOUT,
             "DTLS: ClientHello sent 3 times, never answered",
         ),

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 from callprobe.pcap.analyze import analyze
 from callprobe.pcap.dissect import Findings
+from callprobe.pcap.rtcp import ReceptionReport, Rtcp
 from callprobe.pcap.service import Service
 from callprobe.pcap.story import MOST_COLUMNS, MOST_LINES, call_name, story
 from helpers.findings import (
@@ -119,6 +120,19 @@ def test_what_limits_the_story_is_told() -> None:
     assert "ICMP reported 3 datagrams as undeliverable: port unreachable (2), v4 77/1 (1)." in text
     assert "Some traffic lies 104 days apart" in text
     assert "The capture stops while media still flows." in text
+
+
+def test_what_the_far_end_missed_is_told() -> None:
+    """Its reports are the only witness of loss behind the capture; those on other streams do not count."""
+    report = blank(ReceptionReport, source_ssrc="0x00000001", loss_ratio=0.031)
+    other = blank(ReceptionReport, source_ssrc="0x00000002", loss_ratio=0.5)
+    text = told(
+        flows=both_ways(OWN, RELAY),
+        rtp=(stream(OWN, RELAY, 0, 30),),
+        rtcp=blank(Rtcp, reports=(report, other)),
+    )
+
+    assert "The far end reported that 3.1 % of what was sent to it got lost on the way." in text
 
 
 def test_an_empty_capture_is_one_line() -> None:

@@ -1,11 +1,13 @@
 """The sentences that are told of a capture."""
 
+import inspect
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callprobe.pcap import wording
 from callprobe.pcap.round_trips import RoundTrips
 from callprobe.pcap.wording import (
     SENTENCES,
@@ -18,6 +20,7 @@ from callprobe.pcap.wording import (
     share,
     span_of,
 )
+from helpers.repository import ROOT
 
 
 @pytest.mark.parametrize("key", sorted(SENTENCES))
@@ -28,6 +31,20 @@ def test_every_sentence_can_be_filled_in(key: str) -> None:
 
     assert "{" not in said
     assert said.count("X") >= len(names)
+
+
+def test_every_sentence_is_told_somewhere() -> None:
+    """Nothing is translated in vain."""
+    sources = (
+        "".join(
+            path.read_text(encoding="utf-8")
+            for path in (ROOT / "probe" / "callprobe" / "pcap").glob("*.py")
+            if path.name != "wording.py"
+        )
+        + inspect.getsource(wording).partition("def say(")[2]
+    )
+
+    assert [key for key in SENTENCES if f'"{key}"' not in sources] == []
 
 
 def test_sentences_blame_nobody() -> None:

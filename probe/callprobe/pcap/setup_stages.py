@@ -22,6 +22,8 @@ MOST_HANDSHAKES: Final = 4
 """Of each call; those that failed go first."""
 _BINDING: Final = "0x0001"
 _PING_BYTES: Final = 40
+_CHALLENGE: Final = "401"
+"""TURN's first answer to everybody: give credentials (RFC 8656 section 7.2)."""
 _REFUSED: Final = "456"
 """First figures of SIP's final answers that refuse (RFC 3261 section 21)."""
 
@@ -242,11 +244,17 @@ def _turn_more(allocated: "Sequence[TurnServer]") -> str:
 def _turn_failed(call: "Call", asked: "Sequence[TurnServer]", servers: str, first_s: float) -> Rung:
     last_s = _last_request_s(call, (server.server for server in asked), first_s)
     errors = sorted({code for server in asked for code in server.allocate_errors})
+    unheard = any(
+        server.challenged and server.allocate_requests > server.allocate_answered for server in asked
+    )
+    if errors == [_CHALLENGE] and unheard:
+        detail = say("turn-unheard", servers=servers, errors=_CHALLENGE)
+        return Rung("turn_allocation", first_s, last_s, "failed", detail, Failure.TURN_TIMEOUT)
     if not errors:
         requests = count(sum(server.allocate_requests for server in asked), "time")
         detail = say("turn-silent", servers=servers, requests=requests)
         return Rung("turn_allocation", first_s, last_s, "failed", detail, Failure.TURN_TIMEOUT)
-    failure = Failure.TURN_UNAUTHORIZED if errors == ["401"] else Failure.STUN_ERROR_RESPONSE
+    failure = Failure.TURN_UNAUTHORIZED if errors == [_CHALLENGE] else Failure.STUN_ERROR_RESPONSE
     detail = say("turn-refused", servers=servers, errors=", ".join(errors))
     return Rung("turn_allocation", first_s, last_s, "failed", detail, failure)
 
@@ -303,7 +311,7 @@ def _keys(call: "Call") -> Iterator[Rung]:
 def _handshake(handshake: "DtlsHandshake") -> Rung:
     first_s = handshake.first_s if handshake.client_hello_s is None else handshake.client_hello_s
     last_s = handshake.last_s if handshake.finished_s is None else handshake.finished_s
-    times = count(handshake.client_hellos, "time")
+    times = count(handshake.client_hello_retransmissions + 1, "time")
     if handshake.state == "finished":
         detail = say(
             "dtls",

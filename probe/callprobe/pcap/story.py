@@ -178,6 +178,7 @@ def _caveats(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragraph
         kinds = ", ".join(f"{ICMP.get(kind, kind)} ({number})" for kind, number in findings.quotes.items())
         undeliverable = count(sum(findings.quotes.values()), "datagram")
         yield _paragraph(_DOUBT, say("icmp", count=undeliverable, kinds=kinds))
+    yield from _far_reports(findings)
     apart_s = _longest_pause_s(findings)
     if apart_s >= JOINED_S:
         yield _paragraph(_DOUBT, say("joined", length=length(apart_s)))
@@ -185,7 +186,10 @@ def _caveats(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragraph
         yield _paragraph(_DOUBT, say("one-way"))
     if any(_begins_in_the_middle(findings, call) for call in found[:1]):
         yield _paragraph(_DOUBT, say("open-beginning"))
-    gone = any(stage.outcome != "ok" for stage in findings.stages if stage.name.startswith("media_"))
+    gone = any(
+        stage.outcome == "failed" or (stage.outcome == "partial" and stage.name.startswith("media_"))
+        for stage in findings.stages
+    )
     if gone or any(stream.lost for stream in findings.rtp):
         yield _paragraph(_DOUBT, say("cut-or-lost"))
     models = dict.fromkeys(stream.mos_model for stream in findings.rtp if stream.mos_model)
@@ -195,6 +199,18 @@ def _caveats(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragraph
         yield _paragraph(_WHY, say("no-clock"))
     elif findings.rtp:
         yield _paragraph(_WHY, say("clock"))
+
+
+def _far_reports(findings: "Findings") -> Iterator[_Paragraph]:
+    """Yield what far ends reported in clear to have missed: loss that the capture cannot see itself."""
+    sent = {stream.ssrc for stream in findings.rtp if stream.direction == "up"}
+    losses = [
+        report.loss_ratio
+        for report in findings.rtcp.reports
+        if report.source_ssrc in sent and report.loss_ratio is not None
+    ]
+    if losses:
+        yield _paragraph(_MEDIA, say("far-report", ratio=share(max(losses))))
 
 
 def _begins_in_the_middle(findings: "Findings", call: Call) -> bool:

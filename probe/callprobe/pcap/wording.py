@@ -29,7 +29,6 @@ SENTENCES: Final = {
     "call-begins": "The call begins {start} into the capture.",
     "more-calls": "And {count} more; they are in the table of stages.",
     # Stages.
-    "resolve": "name of a call server looked up in DNS",
     "session": "call invited by SIP{ringing}{answer}",
     "session-ringing": ", ringing after {wait}",
     "session-answered": ", answered after {wait}",
@@ -46,6 +45,7 @@ SENTENCES: Final = {
     "turn": "{allocated} of {servers} gave an address to relay by{rtt}{more}",
     "turn-silent": "{servers} asked {requests} for an address to relay by, never answered",
     "turn-refused": "{servers} asked for an address to relay by and refused (error {errors})",
+    "turn-unheard": "{servers} wanted credentials ({errors}), got them, and did not answer again",
     "turn-more": "; {permissions}, {channels}",
     "ice": "{answered} of {pairs} answered a check{rtt}{chosen}",
     "ice-chosen": "; the call took {a} – {b}",
