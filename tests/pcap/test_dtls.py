@@ -163,6 +163,13 @@ def test_a_fatal_alert_refuses() -> None:
     assert (alert.level, alert.description) == ("fatal", "handshake_failure")
 
 
+def test_a_client_that_gives_up_was_not_refused() -> None:
+    alert = dtls.build_record(21, b"\x02\x0a")
+
+    assert collected((0, "up", HELLO), (20, "up", alert))[0].state == "unanswered"
+    assert collected((0, "up", HELLO), (5, "down", SERVER_HELLO), (20, "up", alert))[0].state == "refused"
+
+
 def test_two_clients_that_meet_are_told() -> None:
     (handshake,) = collected((0, "up", HELLO), (5, "down", HELLO))
 

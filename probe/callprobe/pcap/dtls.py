@@ -452,9 +452,15 @@ class _Flow:
             return "joined"
         if self._finished_ns() is not None or all(side.speaks_data for side in self._sides):
             return "finished"
-        if any(dtls_names.alert_level_name(alert.level) == "fatal" for _, _, alert in self._alerts):
+        if any(self._ends_it(index, alert) for _, index, alert in self._alerts):
             return "refused"
         return "answered" if self._answered else "unanswered"
+
+    def _ends_it(self, index: int, alert: dtls_messages.Alert) -> bool:
+        """Say whether an alert refuses; that of a client whom nobody answered only says that it gave up."""
+        return dtls_names.alert_level_name(alert.level) == "fatal" and (
+            self._answered or index != self._client
+        )
 
 
 def _offer(hello: dtls_messages.ClientHello) -> _Offer:
