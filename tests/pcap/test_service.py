@@ -1,11 +1,15 @@
 """Which service's call a capture holds, and why."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from callprobe.dialect import registry
@@ -13,7 +17,7 @@ from callprobe.dialect.contract import FlowKeys
 from callprobe.pcap.clues import ClueCollector
 from callprobe.pcap.dissect import Findings, dissect
 from callprobe.pcap.packets import Address, TcpSegment
-from callprobe.pcap.service import Service, guess
+from callprobe.pcap.service import TITLES, Service, guess
 from callprobe.pcap.write import CaptureWriter
 from callprobe.wire import stun
 
@@ -22,24 +26,27 @@ MS, S = 1_000_000, 1_000_000_000
 KEYS = FlowKeys(bytes(range(32)))
 TAG = bytes(range(1, 17))
 Sent = tuple[int, Address, Address, bytes]
+Captured = Callable[[Iterable[Sent]], Findings]
+PORTS = [53, 596, 3478, 8801, 40000]
 CALL_KINDS = {"call", "call-heads"}
 MEDIA_KINDS = {"rtp", "degraded-rtp"}
 UNDECIDED_KINDS = {"stun", "rtcp"}
 
 
+def taken_apart(folder: Path, packets: Iterable[Sent]) -> Findings:
+    """Make a capture of packets and take it apart."""
+    path = folder / "some.pcap"
+    writer = CaptureWriter(path)
+    for at_ns, source, destination, payload in packets:
+        writer.write(at_ns, source, destination, payload)
+    writer.close()
+    return dissect(path)
+
+
 @pytest.fixture
-def captured(tmp_path: Path) -> Any:
+def captured(tmp_path: Path) -> Callable[[Iterable[Sent]], Findings]:
     """Return a function that makes a capture of packets and takes it apart."""
-
-    def found(packets: Iterable[Sent]) -> Findings:
-        path = tmp_path / "some.pcap"
-        writer = CaptureWriter(path)
-        for at_ns, source, destination, payload in packets:
-            writer.write(at_ns, source, destination, payload)
-        writer.close()
-        return dissect(path)
-
-    return found
+    return partial(taken_apart, tmp_path)
 
 
 def up(payload: bytes, at_ms: float = 0, server: Address = SERVER) -> Sent:
@@ -101,6 +108,17 @@ def server_hello(profile: str = "0001") -> bytes:
     return b"\x16\xfe\xfd" + bytes(8) + len(fragment).to_bytes(2, "big") + fragment
 
 
+HOSTILE_BEGINNINGS = (
+    b"",
+    ping(b"")[:32],
+    check(1)[:40],
+    server_hello()[:30],
+    b"\x90\x78",
+    b"SIP/2.0 200 ",
+    b"\xff\x10",
+)
+
+
 def certified(findings: Findings, *names: str, records: int = 0) -> Findings:
     """Return the findings as if the handshakes had shown these names, and data had followed."""
     changed = (
@@ -129,7 +147,7 @@ def webrtc(media: Iterable[bytes] = ()) -> list[Sent]:
     return [*answered(1), down(server_hello(), 50), *sent]
 
 
-def test_whatsapp_without_any_answer_is_whatsapp(captured: Any) -> None:
+def test_whatsapp_without_any_answer_is_whatsapp(captured: Captured) -> None:
     """All relays are black-holed, and the token in the Allocates still says whose they are."""
     look = registry.find("whatsapp-2023")
     asked = look.requests(KEYS, 0)
@@ -146,7 +164,7 @@ def test_whatsapp_without_any_answer_is_whatsapp(captured: Any) -> None:
     ("query", "generation"),
     [((123).to_bytes(8, "big"), "tgcalls v2"), (b"\x17" * 8, "libtgvoip")],
 )
-def test_pings_that_nobody_answers_are_telegram(captured: Any, query: bytes, generation: str) -> None:
+def test_pings_that_nobody_answers_are_telegram(captured: Captured, query: bytes, generation: str) -> None:
     """40 bytes every half second and no media: the query id tells the generation."""
     pings = [up(ping(query), 500 * number, ("192.0.2.7", 596)) for number in range(20)]
     service = captured(pings).service
@@ -155,7 +173,7 @@ def test_pings_that_nobody_answers_are_telegram(captured: Any, query: bytes, gen
     assert any("20 reflector pings" in sentence for sentence in service.evidence)
 
 
-def test_telegram_of_the_first_kind_has_its_checks_and_media_without_header(captured: Any) -> None:
+def test_telegram_of_the_first_kind_has_its_checks_and_media_without_header(captured: Captured) -> None:
     """Zero tie-breaker and priority ending in 00, then packets that nothing dissects."""
     checks = [packet for number in range(3) for packet in answered(number, tie_breaker=bytes(8), last=0)]
     media = [up(bytes([200 + number % 20]) * 91, 100 + 20 * number) for number in range(60)]
@@ -174,7 +192,7 @@ def test_telegram_of_the_first_kind_has_its_checks_and_media_without_header(capt
         (b"example.org", None),
     ],
 )
-def test_the_realm_of_a_relay_names_its_service(captured: Any, realm: bytes, name: str | None) -> None:
+def test_the_realm_of_a_relay_names_its_service(captured: Captured, realm: bytes, name: str | None) -> None:
     """A 401 with it is enough; a realm that nobody knows names nobody."""
     asked = message(0x0003, 1, (0x0019, b"\x11\0\0\0"))
     refused = message(0x0113, 1, (0x0009, b"\0\0\4\1Unauthorized"), (0x0014, realm))
@@ -182,7 +200,7 @@ def test_the_realm_of_a_relay_names_its_service(captured: Any, realm: bytes, nam
     assert captured([up(asked), down(refused, 5)]).service.name == name
 
 
-def test_microsofts_attributes_are_teams_when_there_are_several(captured: Any) -> None:
+def test_microsofts_attributes_are_teams_when_there_are_several(captured: Captured) -> None:
     """One of them alone may be anybody's."""
     several = message(0x0003, 1, (0x8008, bytes(4)), (0x8006, bytes(4)), (0x8055, bytes(4)))
 
@@ -199,7 +217,7 @@ def test_microsofts_attributes_are_teams_when_there_are_several(captured: Any) -
         (check(1).replace(b"abcd:efgh", b"EDGERAY:x"), "messenger"),
     ],
 )
-def test_one_datagram_may_be_enough(captured: Any, payload: bytes, name: str | None) -> None:
+def test_one_datagram_may_be_enough(captured: Captured, payload: bytes, name: str | None) -> None:
     """What only one application sends names it; registering with SIP is no call."""
     service = captured([up(payload)]).service
 
@@ -207,13 +225,13 @@ def test_one_datagram_may_be_enough(captured: Any, payload: bytes, name: str | N
     assert service.is_call is (name is not None)
 
 
-def test_ice_and_keys_for_srtp_are_webrtc(captured: Any) -> None:
+def test_ice_and_keys_for_srtp_are_webrtc(captured: Captured) -> None:
     """With media of the client or none at all yet."""
     assert captured(webrtc(rtp(20))).service.name == "webrtc"
     assert captured(webrtc()).service.name == "webrtc"
 
 
-def test_keys_without_a_checked_path_are_no_call(captured: Any) -> None:
+def test_keys_without_a_checked_path_are_no_call(captured: Captured) -> None:
     """DTLS carries other things too."""
     service = captured([down(server_hello())]).service
 
@@ -221,7 +239,7 @@ def test_keys_without_a_checked_path_are_no_call(captured: Any) -> None:
     assert "no call" in service.evidence[0]
 
 
-def test_googles_media_server_is_meet_unless_others_were_called_too(captured: Any) -> None:
+def test_googles_media_server_is_meet_unless_others_were_called_too(captured: Captured) -> None:
     """One name must fit every call of the capture."""
     found = captured(webrtc(rtp(20)))
     meet = certified(found, "hangouts", "WebRTC")
@@ -231,7 +249,7 @@ def test_googles_media_server_is_meet_unless_others_were_called_too(captured: An
     assert guess(mixed).name == "webrtc"
 
 
-def test_a_streamed_game_is_no_call(captured: Any) -> None:
+def test_a_streamed_game_is_no_call(captured: Captured) -> None:
     """STUN, DTLS, SRTP and all; the certificate says what it is."""
     service = guess(certified(captured(webrtc(rtp(20))), "NVIDIA GameStream"))
 
@@ -239,7 +257,7 @@ def test_a_streamed_game_is_no_call(captured: Any) -> None:
     assert "GeForce NOW" in service.evidence[0]
 
 
-def test_who_only_receives_does_not_call(captured: Any) -> None:
+def test_who_only_receives_does_not_call(captured: Captured) -> None:
     """Media that come in while none go out are watched, or a game."""
     found = captured(webrtc(rtp(20)))
     watched = replace(found, rtp=tuple(replace(stream, direction="down") for stream in found.rtp))
@@ -248,14 +266,14 @@ def test_who_only_receives_does_not_call(captured: Any) -> None:
     assert "watched" in guess(watched).evidence[0]
 
 
-def test_a_data_channel_is_no_call(captured: Any) -> None:
+def test_a_data_channel_is_no_call(captured: Captured) -> None:
     """Records of data and neither RTP nor RTCP."""
     service = guess(certified(captured(webrtc()), "WebRTC", records=40))
 
     assert (service.name, service.is_call) == (None, False)
 
 
-def test_plain_webrtc_beside_another_owners_names_stays_open(captured: Any) -> None:
+def test_plain_webrtc_beside_another_owners_names_stays_open(captured: Captured) -> None:
     """It may be theirs; names of services whose calls look otherwise change nothing."""
     found = captured(webrtc(rtp(20)))
 
@@ -263,7 +281,7 @@ def test_plain_webrtc_beside_another_owners_names_stays_open(captured: Any) -> N
     assert guess(with_names(found, b"mmg.whatsapp.net")).name == "webrtc"
 
 
-def test_names_ports_and_addresses_alone_name_nobody(captured: Any) -> None:
+def test_names_ports_and_addresses_alone_name_nobody(captured: Captured) -> None:
     """Whoever has the application installed looks its servers up."""
     telegram = ("91.108.12.5", 596)
     found = captured([up(bytes(50), number, telegram) for number in range(20)])
@@ -273,7 +291,7 @@ def test_names_ports_and_addresses_alone_name_nobody(captured: Any) -> None:
     assert any("addresses of Telegram" in sentence for sentence in service.evidence)
 
 
-def test_media_alone_are_of_an_unknown_call(captured: Any) -> None:
+def test_media_alone_are_of_an_unknown_call(captured: Captured) -> None:
     """RTP both ways without signalling is not called a call, nor anything else."""
     both = [up(packet, number) for number, packet in enumerate(rtp(20, 8))]
     both += [down(packet, number) for number, packet in enumerate(rtp(20, 8, ssrc=9))]
@@ -284,14 +302,14 @@ def test_media_alone_are_of_an_unknown_call(captured: Any) -> None:
     assert "telephony" in service.evidence[0]
 
 
-def test_a_path_without_media_stays_open(captured: Any) -> None:
+def test_a_path_without_media_stays_open(captured: Captured) -> None:
     """Somebody prepared something."""
     service = captured(answered(1)).service
 
     assert (service.name, service.is_call) == (None, None)
 
 
-def test_calls_of_two_services_name_neither(captured: Any) -> None:
+def test_calls_of_two_services_name_neither(captured: Captured) -> None:
     """Merged captures happen; the evidence names both."""
     look = registry.find("whatsapp-2023")
     pings = [up(ping(b"\x17" * 8), number, ("192.0.2.7", 596)) for number in range(5)]
@@ -302,7 +320,7 @@ def test_calls_of_two_services_name_neither(captured: Any) -> None:
     assert "Telegram" in service.evidence[0]
 
 
-def test_other_traffic_is_said_to_be_what_it_is(captured: Any) -> None:
+def test_other_traffic_is_said_to_be_what_it_is(captured: Captured) -> None:
     """WireGuard and QUIC are no calls, and a capture of nothing is none."""
     tunnel = bytes.fromhex("04000000 d837d030 0500000000000000") + bytes(16)
     service = captured([up(tunnel, number, ("192.0.2.9", 51820)) for number in range(9)]).service
@@ -310,6 +328,22 @@ def test_other_traffic_is_said_to_be_what_it_is(captured: Any) -> None:
     assert (service.name, service.is_call) == (None, False)
     assert any("WireGuard (9)" in sentence for sentence in service.evidence)
     assert captured([]).service == Service(evidence=("Nothing of a call was found.",), is_call=False)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 6), st.binary(max_size=60), st.sampled_from(PORTS)), max_size=30))
+def test_hostile_packets_end_in_a_guess(packets: list[tuple[int, bytes, int]]) -> None:
+    """Whatever comes, the answer is a known name or none, and a confidence stands beside a name."""
+    sent = [
+        up(HOSTILE_BEGINNINGS[kind] + rest, number, ("192.0.2.2", port))
+        for number, (kind, rest, port) in enumerate(packets)
+    ]
+    with TemporaryDirectory() as folder:
+        service = taken_apart(Path(folder), sent).service
+
+    assert service.name is None or service.name in TITLES
+    assert (service.name is None) == (service.confidence is None)
+    assert service.evidence
 
 
 @pytest.mark.peer("shared")

@@ -113,7 +113,7 @@ class Clues(Struct, frozen=True, kw_only=True):
     sip: SipDialogs | None
     reflector: ReflectorMarks
     left_out: int
-    """Names, flows, tags and addresses for which there was no room."""
+    """Names, tags, calls and addresses for which there was no room."""
 
 
 class _Mark:
@@ -227,11 +227,8 @@ class ClueCollector:
         if size in mark.sizes or len(mark.sizes) < MAX_SIZES_PER_MARK:
             mark.sizes[size] += 1
         flow = (packet.source, packet.destination)
-        if flow not in mark.flows:
-            if len(mark.flows) < MAX_FLOWS_PER_MARK:
-                mark.flows[flow] = None
-            else:
-                self._left_out += 1
+        if flow not in mark.flows and len(mark.flows) < MAX_FLOWS_PER_MARK:
+            mark.flows[flow] = None
 
     def _look_inside(self, kind: str, datagram: UdpDatagram) -> None:
         if kind == "dns":

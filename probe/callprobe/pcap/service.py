@@ -271,9 +271,9 @@ def _no_call(findings: "Findings") -> str | None:
 
 def _instead(findings: "Findings") -> list[str]:
     """Return what most other datagrams are, where that is known."""
-    known = [
-        f"{datagram_marks.MEANINGS[found.kind]} ({found.datagrams})"
-        for found in findings.clues.marks
-        if found.kind in datagram_marks.MEANINGS
+    known = [found for found in findings.clues.marks if found.kind in datagram_marks.MEANINGS]
+    told = [
+        f"{datagram_marks.MEANINGS[found.kind]} ({ask.in_its_flows(findings, found)})"
+        for found in known[:_MOST_KINDS]
     ]
-    return [f"Other traffic, in datagrams: {', '.join(known[:_MOST_KINDS])}."] if known else []
+    return [f"Other traffic, in datagrams: {', '.join(told)}."] if told else []

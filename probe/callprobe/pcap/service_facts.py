@@ -5,6 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from callprobe.pcap.clues import MarkCount
     from callprobe.pcap.dissect import Findings
     from callprobe.pcap.dtls import DtlsHandshake
     from callprobe.pcap.ice import IcePair
@@ -16,7 +17,7 @@ STATIC_AUDIO_TYPES: Final = frozenset({0, 3, 4, 8, 9, 15, 18})
 
 
 MOST_FLOWS: Final = 4096
-"""So many are asked for their networks; a scan of the whole Internet is no call."""
+"""So many are looked at one by one; a scan of the whole Internet is no call."""
 
 
 def types(findings: "Findings", *kinds: str) -> int:
@@ -65,6 +66,14 @@ def _texts(texts: Iterable[dict[str, int]], fits: Callable[[str], bool]) -> int:
 def mark(findings: "Findings", *kinds: str) -> int:
     """Return how many datagrams (or segments) bear these marks."""
     return sum(found.datagrams for found in findings.clues.marks if found.kind in kinds)
+
+
+def in_its_flows(findings: "Findings", found: "MarkCount") -> int:
+    """Return how many datagrams the flows of a mark have: QUIC tells what it is at the beginning only."""
+    flows = set(found.flows)
+    ends = ((flow.packets, flow.src, flow.dst) for flow in findings.flows[:MOST_FLOWS])
+    inside = sum(packets for packets, a, b in ends if f"{a} > {b}" in flows or f"{b} > {a}" in flows)
+    return max(inside, found.datagrams)
 
 
 def named(findings: "Findings", owner: str) -> int:
