@@ -115,6 +115,7 @@ def ethernet_in_ip(_data: bytes, at: int, _limit: int) -> Inner | None:
 def _ip(data: bytes, at: int, limit: int, *, trailed: bool = False) -> Inner | None:
     """Return an IP packet that fills the tunnel, unless what it carries is of no interest."""
     kind = ip_version(data, at)
+    # One byte more shows whether the packet would be longer than the tunnel, or does not tell its length.
     packet = (parse_ipv6 if kind == IPV6 else parse_ipv4)(data, at, limit + 1)
     if packet is None or packet.limit > limit or (packet.limit < limit and not trailed):
         return None
