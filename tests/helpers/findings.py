@@ -57,11 +57,12 @@ def service(name: str | None, *, is_call: bool | None = True) -> Service:
     return Service(name=name, confidence=None if name is None else 0.9, is_call=is_call)
 
 
-def flow(src: str, dst: str, first_s: float = 0.0, last_s: float = 10.0, packets: int = 100) -> FlowStats:
+def flow(
+    src: str, dst: str, first_s: float = 0.0, last_s: float = 10.0, packets: int = 100, **changes: Any
+) -> FlowStats:
     """Return one direction of a flow."""
-    return blank(
-        FlowStats, src=src, dst=dst, first_s=first_s, last_s=last_s, packets=packets, bytes=60 * packets
-    )
+    given = {"first_s": first_s, "last_s": last_s, "packets": packets, "bytes": 60 * packets, **changes}
+    return blank(FlowStats, src=src, dst=dst, **given)
 
 
 def both_ways(one: str, other: str, first_s: float = 0.0, last_s: float = 10.0) -> tuple[FlowStats, ...]:

@@ -81,6 +81,13 @@ def test_every_way_to_end_is_known() -> None:
     assert [end and end.kind for end in ends] == ["turn_release", "rtcp_bye", "sip_bye"]
 
 
+def test_padding_that_fathoms_the_path_is_no_media() -> None:
+    """It has no source of its own (SSRC 0)."""
+    found = findings(rtp=(stream(RELAY, OWN, 0, 1, ssrc="0x00000000"), stream(OWN, RELAY, 0, 10)))
+
+    assert [stream_.src for call in calls(found) for stream_ in call.rtp] == [OWN]
+
+
 def test_keys_and_paths_make_a_call() -> None:
     """A call that never came to media is one, too."""
     found = findings(dtls=(handshake("unanswered"),), ice=(path(OWN, RELAY, 0.5),))

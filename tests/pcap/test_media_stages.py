@@ -2,13 +2,27 @@
 
 from typing import Any
 
+import pytest
+
 from callprobe.pcap.calls import calls
 from callprobe.pcap.media_stages import is_one_way, rungs
 from callprobe.pcap.rtp_streams import StreamSecond
 from callprobe.pcap.rung import Rung
 from callprobe.pcap.sides import sides
+from callprobe.pcap.turn import TurnCounts
 from callresults.failure import Failure
-from helpers.findings import OWN, RELAY, both_ways, findings, relay, stream, transaction
+from helpers.findings import (
+    OWN,
+    RELAY,
+    blank,
+    both_ways,
+    findings,
+    flow,
+    relay,
+    stream,
+    transaction,
+    turn_server,
+)
 
 HOST = ("192.168.0.2",)
 
@@ -99,6 +113,25 @@ def test_media_that_never_came_are_missed() -> None:
     )
 
     assert (found[-1].direction, found[-1].failure) == ("down", Failure.MEDIA_NEVER_ARRIVED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"flows": (flow(OWN, RELAY), flow(RELAY, OWN, rtp_candidates=4))},
+        {
+            "flows": both_ways(OWN, RELAY),
+            "turn": blank(TurnCounts, servers=(turn_server(relayed_bytes_down=9),)),
+        },
+    ],
+)
+def test_few_packets_of_media_are_not_none(changes: dict[str, Any]) -> None:
+    """A file from which most was cut out holds too few for a stream: nothing is missed."""
+    found = media(
+        rtp=(stream(OWN, RELAY, 0, 20),), transactions=(transaction(OWN, RELAY, 0, 9.0),), **changes
+    )
+
+    assert Failure.MEDIA_NEVER_ARRIVED not in [rung.failure for rung in found]
 
 
 def test_a_capture_of_one_way_misses_nothing() -> None:

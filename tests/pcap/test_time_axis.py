@@ -43,6 +43,14 @@ def test_a_long_pause_is_cut_out() -> None:
     assert together.x(30) == pytest.approx(500)
 
 
+def test_a_far_beginning_is_said_once() -> None:
+    """The marks of a short call, months after the first packet, count from its own beginning."""
+    labels = [tick.label for tick in time_axis([(9_783_934.0, 9_783_934.7)], 0, 900).ticks()]
+
+    assert labels[0] == "113 d 5:45:34 h"
+    assert labels[1:3] == ["+0.1 s", "+0.2 s"]
+
+
 def test_spans_are_joined() -> None:
     """Those that overlap or lie near become one; without any there is the beginning."""
     assert merge([(5, 6), (0, 2), (1, 3)]) == [(0, 3), (5, 6)]

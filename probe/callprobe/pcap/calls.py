@@ -33,6 +33,9 @@ FRESH_PAUSE_S: Final = 3.0
 _ECHO_S: Final = 0.5
 """What comes so soon after a call was ended still belongs to it."""
 
+_PROBING_SSRC: Final = "0x00000000"
+"""libwebrtc sends padding under it to measure the path (stun_google_meet.pcapng)."""
+
 EndKind = Literal["relay_end", "turn_release", "rtcp_bye", "dtls_close", "sip_bye"]
 
 
@@ -59,6 +62,7 @@ class Call(NamedTuple):
     ice: "tuple[IcePair, ...]"
     dtls: "tuple[DtlsHandshake, ...]"
     rtp: "tuple[RtpStream, ...]"
+    """Media; what carries nothing and only fathoms the path (SSRC 0) is not among it."""
     opaque: "tuple[FlowStats, ...]"
     """Flows whose media has no readable headers."""
     flows: "tuple[FlowStats, ...]"
@@ -247,7 +251,7 @@ def _call(findings: "Findings", opaque: "tuple[FlowStats, ...]", ends: Sequence[
         turn_servers=tuple(item for item in servers if within(item.first_s)),
         ice=tuple(item for item in findings.ice if within(item.first_s)),
         dtls=tuple(item for item in findings.dtls if within(item.first_s)),
-        rtp=tuple(item for item in findings.rtp if within(item.first_s)),
+        rtp=tuple(item for item in findings.rtp if within(item.first_s) and item.ssrc != _PROBING_SSRC),
         opaque=tuple(item for item in opaque if within(item.first_s)),
         flows=tuple(item for item in findings.flows if item.first_s <= end_s and item.last_s >= start_s),
     )

@@ -77,6 +77,8 @@ def _never(call: "Call", sides: "Sequence[Side]") -> Iterator[Rung]:
     received = any(side.direction == "down" for side in sides)
     if sent is None or received or sent.lasted_s < NEVER_S or is_one_way(call, sides):
         return
+    if _something_came(call, sent):
+        return
     yield Rung(
         "media_first_packet",
         call.start_s,
@@ -86,6 +88,14 @@ def _never(call: "Call", sides: "Sequence[Side]") -> Iterator[Rung]:
         Failure.MEDIA_NEVER_ARRIVED,
         "down",
     )
+
+
+def _something_came(call: "Call", sent: "Side") -> bool:
+    """Say whether packets came in that may have been media, though too few to make a stream."""
+    relayed = sum(server.relayed_bytes_down for server in call.turn_servers)
+    framed = sum(path.frames_down + path.tagged_down for path in call.reflectors)
+    plain = sum(flow.rtp_candidates for flow in call.flows if host_of(flow.dst) == sent.src)
+    return bool(relayed + framed + plain)
 
 
 def _hold(call: "Call", side: "Side", sides: "Sequence[Side]") -> Rung:

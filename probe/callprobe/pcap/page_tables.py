@@ -72,7 +72,7 @@ def stage_table(stages: "Sequence[CaptureStage]") -> Markup | None:
         Column("What was seen", lambda row: row.detail),
         Column("Failure", lambda row: None if row.failure is None else element("code", row.failure.value)),
     ]
-    return table("Stages", columns, stages)
+    return table("What was reached, and when", columns, stages)
 
 
 def stream_table(streams: "Sequence[RtpStream]") -> Markup | None:
@@ -252,7 +252,11 @@ def _rtt(rtt: RoundTrips) -> str | None:
     """Return the median and the range of round trips."""
     if rtt.median is None or rtt.min is None or rtt.max is None:
         return None
-    return f"{milliseconds(rtt.median)} ({milliseconds(rtt.min)} to {milliseconds(rtt.max)})"
+    if rtt.n < 2 or rtt.min == rtt.max:
+        return milliseconds(rtt.median)
+    return (
+        f"{milliseconds(rtt.median)} ({milliseconds(rtt.min).removesuffix(' ms')} to {milliseconds(rtt.max)})"
+    )
 
 
 def _counts(counts: dict[str, int]) -> str:

@@ -12,6 +12,8 @@ BREAK_WIDTH: Final = 26.0
 _LEAST_PAUSE_S: Final = 60.0
 _LEAST_PAUSE_SHARE: Final = 0.5
 """A pause is cut out when it is this share of the time that holds traffic, or more."""
+_NEAR: Final = 20.0
+"""A piece that begins no later than so many times its length is marked from the capture's beginning."""
 _TICK_WIDTH: Final = 90.0
 _STEPS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30)
 _LONG_STEPS_S: Final = (60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
@@ -63,8 +65,8 @@ class TimeAxis(NamedTuple):
         return [(earlier.right, later.left) for earlier, later in pairwise(self.pieces)]
 
     def ticks(self) -> list[Tick]:
-        """Return the marks; after a cut they count from the moment at which the axis goes on."""
-        return [tick for number, piece in enumerate(self.pieces) for tick in _ticks(piece, first=number == 0)]
+        """Return the marks; they count from where a piece begins if that is far from the first packet."""
+        return [tick for piece in self.pieces for tick in _ticks(piece)]
 
 
 def time_axis(spans: Iterable[Span], left: float, right: float) -> TimeAxis:
@@ -125,12 +127,13 @@ def _cuts(merged: Sequence[Span]) -> list[Span]:
     return sorted(longest)
 
 
-def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
+def _ticks(piece: Piece) -> list[Tick]:
     length_s = piece.end_s - piece.start_s
     most = max((piece.right - piece.left) / _TICK_WIDTH, 1.0)
     steps = (*_STEPS_S, *_LONG_STEPS_S)
     step_s = next((step for step in steps if length_s / step <= most), length_s)
-    origin_s = 0.0 if first else piece.start_s
+    is_near = piece.start_s <= _NEAR * length_s or piece.end_s < _LEAST_PAUSE_S
+    origin_s = 0.0 if is_near else piece.start_s
     begin = math.ceil((piece.start_s - origin_s) / step_s)
     marks = [begin + number for number in range(int(most) + 2)]
     ticks = []
@@ -139,6 +142,6 @@ def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
         if origin_s + at_s > piece.end_s:
             break
         x = piece.left + (origin_s + at_s - piece.start_s) / length_s * (piece.right - piece.left)
-        label = clock_text(origin_s) if mark == 0 and not first else clock_text(round(at_s, 6))
-        ticks.append(Tick(x, label if first or mark == 0 else f"+{label}"))
+        label = clock_text(origin_s) if mark == 0 and not is_near else clock_text(round(at_s, 6))
+        ticks.append(Tick(x, label if is_near or mark == 0 else f"+{label}"))
     return ticks
