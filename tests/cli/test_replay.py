@@ -59,7 +59,7 @@ def test_what_goes_where_is_said_before_the_far_end_is_asked_for_anything(file: 
     told = ended.stderr.splitlines()
 
     assert told[0].startswith(f"The call: {len(UP)} packets up and 0 down in 3.5 s, three times at once")
-    assert told[1].startswith("About 0.1 MB in 0.1 minutes to 127.0.0.1:")
+    assert told[1].startswith("About 0.07 MB in 0.1 minutes to 127.0.0.1:")
     assert told[2] == "Scrubbed: addresses, user names and tokens in 8 packets; --exact leaves them in."
     assert "the responder did not answer" in told[3]
     assert (ended.exit_code, made["saved"]) == (1, 3)

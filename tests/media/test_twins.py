@@ -72,3 +72,22 @@ def test_a_number_that_no_schedule_has_is_passed_on_or_none() -> None:
     assert twins.settle(sure(60_000), 0) == 60_000
     assert twins.settle(one_of(5, 9), 0) is None
     assert twins.settle(one_of(2, 5), 0) == 2
+
+
+def test_packets_that_left_together_are_taken_in_their_order() -> None:
+    """However the line shook them: none is lost, none is there twice."""
+    together = tuple(Slot(number, 5 * MS + number * 1000, 50, 0, marker=False) for number in range(6))
+    twins, all_equal = Twins((Slot(0, 0, 50, 0, marker=False), *together[1:])), one_of(*range(1, 6))
+    twins.settle(sure(0), DELAY)
+    shaken = (2, 1, 1, 9, 3)
+
+    assert [twins.settle(all_equal, DELAY + 5 * MS + late * MS) for late in shaken] == [1, 2, 3, 4, 5]
+    assert twins.settle(all_equal, DELAY + 6 * MS) in range(1, 6)
+
+
+def test_many_equal_packets_cost_no_more_than_few() -> None:
+    """As a hostile trace may have them."""
+    many = tuple(Slot(number, number * 1000, 50, 0, marker=False) for number in range(20_000))
+    twins, all_equal = Twins(many), one_of(*range(20_000))
+
+    assert [twins.settle(all_equal, slot.offset_ns) for slot in many] == list(range(20_000))

@@ -143,7 +143,7 @@ def announcement(replay: Replay, planned: Plan, *, exact: bool) -> list[str]:
     what = f"{packets} in {trace.duration_s:.1f} s{_flaws(replay)}"
     lines = [
         f"The call: {what}, three times at once: as it was, and as two controls.",
-        f"About {planned.bytes / MEGABYTE:.1f} MB in {planned.minutes:.1f} minutes to {where}.",
+        f"About {planned.bytes / MEGABYTE:.2f} MB in {planned.minutes:.1f} minutes to {where}.",
     ]
     if exact:
         lines.append("WARNING: --exact sends the addresses, user names and tokens that are in the recording.")
