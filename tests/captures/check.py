@@ -114,11 +114,10 @@ def _stun_checks(name: str, truth: dict[str, Any], analysis: dict[str, Any]) -> 
 
 def _dtls_checks(name: str, truth: dict[str, Any], analysis: dict[str, Any]) -> Iterator[Check]:
     begun = [item for item in truth["dtls"] if item["client_hellos"]]
-    ours = {frozenset((_plain(item["a"]), _plain(item["b"]))): item for item in analysis["dtls"]}
     yield _equal(name, "DTLS handshakes", "number", _begun(analysis), len(begun))
     for item in begun:
         place = f"{item['a']} - {item['b']}"
-        found = ours.get(frozenset((item["a"], item["b"])), {})
+        found = _handshake(analysis, {item["a"], item["b"]})
         yield _close(
             name, "DTLS handshakes", f"{place} client_hello_s", found, item["t_first_client_hello"], 2e-6
         )
@@ -128,6 +127,16 @@ def _dtls_checks(name: str, truth: dict[str, Any], analysis: dict[str, Any]) -> 
         finished = item["t_finished_per_side"].values()
         if len(finished) == 2:
             yield _close(name, "DTLS handshakes", f"{place} finished_s", found, max(finished), 2e-6)
+
+
+def _handshake(analysis: dict[str, Any], ends: set[str]) -> dict[str, Any]:
+    """Return the handshake between two ends; of one over TCP the truth names no ports."""
+    for item in analysis["dtls"]:
+        own = {_plain(item["a"]), _plain(item["b"])}
+        if own == ends or {end.rpartition(":")[0] + ":" for end in own} == ends:
+            found: dict[str, Any] = item
+            return found
+    return {}
 
 
 def _begun(analysis: dict[str, Any]) -> int:

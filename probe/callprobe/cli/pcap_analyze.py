@@ -10,6 +10,7 @@ from callprobe.cli.errors import WrongInputError
 
 if TYPE_CHECKING:
     from callprobe.pcap.analyze import Analysis
+    from callprobe.pcap.engine import Tier
 
 
 @click.command("analyze")
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     help="How to count; the fastest there is unless given, and the figures are the same.",
 )
 def analyze_command(
-    *, files: tuple[Path, ...], as_json: bool, html: Path | None, redact: bool, tier: str | None
+    *, files: tuple[Path, ...], as_json: bool, html: Path | None, redact: bool, tier: "Tier | None"
 ) -> None:
     """Tell what a capture shows: whose call, who answered, what became of the media, where it died."""
     if html is not None and len(files) != 1:
@@ -48,16 +49,16 @@ def analyze_command(
         raise WrongInputError(problems[-1])
 
 
-def _analyze_all(files: tuple[Path, ...], tier: str | None) -> "tuple[list[Analysis], list[str]]":
+def _analyze_all(files: tuple[Path, ...], tier: "Tier | None") -> "tuple[list[Analysis], list[str]]":
     """Return the analyses of what can be read, and one sentence for each file that cannot."""
     from callprobe.pcap.analyze import analyze
-    from callprobe.pcap.engine import TierError, tier_named
+    from callprobe.pcap.engine import TierError
     from callprobe.pcap.read import CaptureError
 
     analyses, problems = [], []
     for file in files:
         try:
-            analyses.append(analyze(file, tier=tier_named(tier)))
+            analyses.append(analyze(file, tier=tier))
         except CaptureError as error:
             problems.append(str(error))
         except TierError as error:
