@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from callprobe.pcap.stun_digest import Digest, by_number, fingerprint_holds, first_values, text_of
+from callprobe.pcap.stun_digest import Digest, by_code, by_number, fingerprint_holds, first_values, text_of
 from callprobe.wire import ms_turn, stun
 from helpers.exchanged import error, message
 
@@ -75,3 +75,7 @@ def test_a_fingerprint_is_doubted_only_where_it_can_be_checked() -> None:
 
 def test_numbers_are_told_in_hexadecimal() -> None:
     assert by_number(Counter({0x0101: 2, 1: 3})) == {"0x0001": 3, "0x0101": 2}
+
+
+def test_an_error_without_a_code_is_told_as_unknown() -> None:
+    assert by_code(Counter({401: 2, 0: 1})) == {"unknown": 1, "401": 2}

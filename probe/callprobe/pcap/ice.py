@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.round_trips import RoundTripLog, RoundTrips, since_s, since_s_or_none
+from callprobe.pcap.stun_digest import by_code
 from callprobe.pcap.transactions import Role, Transaction
 from callprobe.wire import stun
 
@@ -304,7 +305,7 @@ def _record(pair: _Pair, origin_ns: int, path: MediaPath | None, *, selected: bo
         tie_breaker_zero=all(tie_breakers.values()) if tie_breakers else None,
         priority_ends_00=pair.priority_ends_00,
         role_conflicts=pair.errors[_ROLE_CONFLICT],
-        errors={str(code): count for code, count in sorted(pair.errors.items())},
+        errors=by_code(pair.errors),
         consent_checks=counts["consent_checks"],
         longest_answer_gap_s=None if pair.longest_gap_ns is None else round(pair.longest_gap_ns / 1e9, 6),
         goog_pings=counts["goog_pings"],

@@ -49,6 +49,11 @@ def by_number(counts: Counter[int]) -> dict[str, int]:
     return {f"0x{number:04x}": count for number, count in sorted(counts.items())}
 
 
+def by_code(counts: Counter[int]) -> dict[str, int]:
+    """Return counts by error code, ascending; 0 stands for an error that names none."""
+    return {str(code) if code else "unknown": count for code, count in sorted(counts.items())}
+
+
 def _realm_attribute(values: dict[int, bytes]) -> int:
     """Return the type of REALM: Microsoft, which is told by its cookie attribute, has another."""
     microsoft = values.get(ms_turn.MAGIC_COOKIE_ATTRIBUTE) == ms_turn.MAGIC_COOKIE

@@ -12,7 +12,7 @@ from callprobe.pcap.encapsulation import is_direct
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.recent import Recent
 from callprobe.pcap.round_trips import RoundTripLog, RoundTrips, since_s, since_s_or_none
-from callprobe.pcap.stun_digest import Digest, by_number, fingerprint_holds
+from callprobe.pcap.stun_digest import Digest, by_code, by_number, fingerprint_holds
 from callprobe.wire import stun
 
 OPEN_LIMIT: Final = 10_000
@@ -252,7 +252,7 @@ class TransactionTable:
             retransmitted=self._counts["retransmitted"],
             by_type=by_number(self._types),
             attributes=by_number(self._attributes),
-            errors={str(code): count for code, count in sorted(self._errors.items())},
+            errors=by_code(self._errors),
             realms=dict(self._realms),
             software=dict(self._software),
             username_shapes=dict(self._shapes),

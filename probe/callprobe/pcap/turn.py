@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.round_trips import since_s, since_s_or_none
+from callprobe.pcap.stun_digest import by_code
 from callprobe.pcap.transactions import Role, Transaction
 from callprobe.wire import ms_turn, stun
 
@@ -302,7 +303,7 @@ def _record(item: _Server, origin_ns: int, transport: str) -> TurnServer:
         first_s=since_s(origin_ns, item.first_ns),
         allocate_requests=item.allocate_requests,
         allocate_answered=item.allocate_answered,
-        allocate_errors={str(code): count for code, count in sorted(item.allocate_errors.items())},
+        allocate_errors=by_code(item.allocate_errors),
         challenged=item.challenged,
         allocated_s=since_s_or_none(origin_ns, item.allocated_ns),
         rtt_ms=None if item.rtt_ns is None else round(item.rtt_ns / 1e6, 3),
@@ -311,7 +312,7 @@ def _record(item: _Server, origin_ns: int, transport: str) -> TurnServer:
         lifetime_s=item.lifetime_s,
         released_s=since_s_or_none(origin_ns, item.released_ns),
         permissions_granted=counts["permissions_granted"],
-        permissions_refused={str(code): count for code, count in sorted(item.permissions_refused.items())},
+        permissions_refused=by_code(item.permissions_refused),
         channels={f"0x{number:04x}": peer for number, peer in item.channels.items()},
         peers=tuple(item.peers),
         send_indications=counts["send_indications"],
