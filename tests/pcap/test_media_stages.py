@@ -6,18 +6,21 @@ import pytest
 
 from callprobe.pcap.calls import calls
 from callprobe.pcap.media_stages import is_one_way, rungs
+from callprobe.pcap.reflector import ReflectorCounts
 from callprobe.pcap.rtp_streams import StreamSecond
 from callprobe.pcap.rung import Rung
 from callprobe.pcap.sides import sides
 from callprobe.pcap.turn import TurnCounts
 from callresults.failure import Failure
 from helpers.findings import (
+    FAR,
     OWN,
     RELAY,
     blank,
     both_ways,
     findings,
     flow,
+    reflector,
     relay,
     stream,
     transaction,
@@ -134,8 +137,19 @@ def test_few_packets_of_media_are_not_none(changes: dict[str, Any]) -> None:
     assert Failure.MEDIA_NEVER_ARRIVED not in [rung.failure for rung in found]
 
 
+def test_silence_after_questions_is_a_finding() -> None:
+    """Not one packet came in, though pings asked for some: the media failed as the pings did."""
+    found = media(
+        flows=both_ways(OWN, FAR)[:1],
+        rtp=(stream(OWN, FAR, 4, 20),),
+        reflector=blank(ReflectorCounts, reflectors=(reflector(),)),
+    )
+
+    assert found[-1].failure == Failure.MEDIA_NEVER_ARRIVED
+
+
 def test_a_capture_of_one_way_misses_nothing() -> None:
-    """Where no packet at all comes back, the other way was not captured."""
+    """Where nothing was asked and nothing comes back, the other way may not have been captured."""
     found = findings(flows=both_ways(OWN, RELAY)[:1], rtp=(stream(OWN, RELAY, 0, 20),))
     (call,) = calls(found)
 

@@ -92,6 +92,20 @@ def test_relay_pings_of_whatsapp_are_told(answers: int, outcome: str) -> None:
     assert "every 3.0 s" in found[1].detail
 
 
+def test_relay_pings_that_died_are_told_with_their_time() -> None:
+    """Two and more in vain after the last answer; a single one may have come too late for the capture."""
+    died = [
+        transaction(OWN, RELAY, at_s, rtt, kind="0x0801") for at_s, rtt in ((0, 5.0), (3, 5.0), (6, None))
+    ]
+    relays = (relay(pings=4, ping_answers=2, answered=1),)
+    last = setup(relays=relays, transactions=tuple(died))[1]
+    more = setup(relays=relays, transactions=(*died, transaction(OWN, RELAY, 9, None, kind="0x0801")))[1]
+
+    assert (last.outcome, more.outcome, last.t0_s) == ("partial", "partial", 0)
+    assert "none of those" not in last.detail
+    assert more.detail.endswith("2 of 4 answered, none of those sent later than 3.0 s after the call began")
+
+
 def test_stun_servers_are_apart_from_paths() -> None:
     """A check of a path asks for no address of one's own."""
     asked = (transaction(OWN, RELAY, 0, 12.0), transaction(OWN, FAR, 0, None), transaction(OWN, FAR, 1, 9.0))

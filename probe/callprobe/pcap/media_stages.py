@@ -68,16 +68,20 @@ def is_one_way(call: "Call", sides: "Sequence[Side]") -> bool:
     if not sent or any(side.direction == "down" for side in sides):
         return False
     theirs = {host_of(flow.src) for flow in call.flows}
-    asked = any(item.answered_s is not None for item in call.transactions)
-    return not asked and not any(side.dst in theirs for side in sent)
+    return not any(side.dst in theirs for side in sent)
+
+
+def _asked(call: "Call") -> bool:
+    """Say whether anything was asked that wants an answer: then silence is a finding."""
+    return bool(call.transactions or call.relays or call.reflectors or call.ice or call.dtls)
 
 
 def _never(call: "Call", sides: "Sequence[Side]") -> Iterator[Rung]:
     sent = next((side for side in sides if side.direction == "up"), None)
     received = any(side.direction == "down" for side in sides)
-    if sent is None or received or sent.lasted_s < NEVER_S or is_one_way(call, sides):
+    if sent is None or received or sent.lasted_s < NEVER_S or _something_came(call, sent):
         return
-    if _something_came(call, sent):
+    if is_one_way(call, sides) and not _asked(call):
         return
     yield Rung(
         "media_first_packet",

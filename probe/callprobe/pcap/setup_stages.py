@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from callprobe.pcap.dissect import Findings
     from callprobe.pcap.dtls import DtlsHandshake
     from callprobe.pcap.ice import IcePair
+    from callprobe.pcap.transactions import StunTransaction
     from callprobe.pcap.turn import TurnServer
 
 MOST_HANDSHAKES: Final = 4
 """Of each call; those that failed go first."""
 _BINDING: Final = "0x0001"
 _PING_BYTES: Final = 40
+_RELAY_PING: Final = "0x0801"
+_SEVERAL: Final = 2
 _CHALLENGE: Final = "401"
 """TURN's first answer to everybody: give credentials (RFC 8656 section 7.2)."""
 _REFUSED: Final = "456"
@@ -133,7 +136,7 @@ def _reflector_pings(call: "Call") -> Iterator[Rung]:
         "relay_ping",
         first_s,
         min(answered_s, default=first_s),
-        outcome_of(sum(path.answers > 0 for path in paths), len(paths)),
+        _ping_outcome(answers, pings, [path.answers for path in paths]),
         say("reflector", answered=answers, rtt=round_trip_text(rtt), **said),
     )
 
@@ -145,8 +148,13 @@ def _relay_pings(findings: "Findings", call: "Call") -> Iterator[Rung]:
         return
     pings, answers = sum(relay.pings for relay in paths), sum(relay.ping_answers for relay in paths)
     said = {"every": _every(findings.relay_pings.interval_ms), "pings": pings}
-    sent_s = [at_s for at_s, _ in call.pings]
-    first_s = min(sent_s, default=min(relay.first_s for relay in paths))
+    sent = sorted(
+        (item for item in call.transactions if item.kind == _RELAY_PING), key=lambda item: item.first_s
+    )
+    first_s = min(
+        (*(item.first_s for item in sent), *(at_s for at_s, _ in call.pings)),
+        default=min(relay.first_s for relay in paths),
+    )
     if not answers:
         detail = say("relay-pings-silent", **said)
         yield Rung("relay_ping", first_s, call.end_s, "failed", detail, Failure.GENERIC_TIMEOUT)
@@ -156,9 +164,26 @@ def _relay_pings(findings: "Findings", call: "Call") -> Iterator[Rung]:
         "relay_ping",
         first_s,
         first_s + (rtt[0] / 1000 if rtt else 0.0),
-        outcome_of(sum(relay.ping_answers > 0 for relay in paths), len(paths)),
-        say("relay-pings", answered=answers, rtt=round_trip_text(rtt), **said),
+        _ping_outcome(answers, pings, [relay.ping_answers for relay in paths]),
+        say(
+            "relay-pings", answered=answers, rtt=round_trip_text(rtt), since=_silent_since(call, sent), **said
+        ),
     )
+
+
+def _ping_outcome(answers: int, pings: int, by_path: Sequence[int]) -> Outcome:
+    """Return what became of pings; the last of each path may have been sent too late to be answered."""
+    if not all(by_path) or pings - answers > len(by_path):
+        return outcome_of(answers, pings + 1)
+    return "ok"
+
+
+def _silent_since(call: "Call", sent: "Sequence[StunTransaction]") -> str:
+    """Return since when pings are not answered any more, if there are several such ones."""
+    answered_s = max((item.first_s for item in sent if item.answered_s is not None), default=None)
+    if answered_s is None or sum(item.first_s > answered_s for item in sent) < _SEVERAL:
+        return ""
+    return say("silent-since", after=length(max(answered_s - call.start_s, 0.0)))
 
 
 def _every(interval_ms: float | None) -> str:
