@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -11,7 +11,9 @@ from callresults.codec import canonical_bytes
 from callresults.failure import Failure
 from callresults.measurement import Annotations, Measurement
 from callresults.metrics.summary import Arrival, MetricOptions, SentPacket, direction_metrics, per_second
+from callresults.nettests.browser import BrowserCall, ConnectionChange, IceChange
 from callresults.nettests.call import CallKeys, ResponderView
+from callresults.nettests.capture import CaptureCall
 from callresults.nettests.common import LocalConditions
 from callresults.nettests.series import series_of
 from callresults.nettests.service import ServiceKeys
@@ -224,7 +226,81 @@ def samples() -> dict[str, Measurement]:
         for stem, (target, beside) in judged.items()
     }
     void = call_keys(duration_s=2.0, valid=False, void_reason="path-altered")
-    return found | {"call-control": measurement(control), "call-void": measurement(void)}
+    found |= {"call-control": measurement(control), "call-void": measurement(void)}
+    return found | {"call-observed-capture": _captured(), "call-observed-browser": _told_by_browser()}
+
+
+def _observed(source: Literal["capture", "browser-dump"], **fields: Any) -> Measurement:
+    """Return a call that people made and somebody recorded: nobody's arm, without a verdict."""
+    keys = call_keys(
+        arm="observed",
+        duration_s=4.0,
+        responder_view=False,
+        scenario_id="observed",
+        scenario_digest="",
+        session_id=None,
+        local=None,
+        dialect=source,
+        dialect_version="",
+        dialect_capture_date=None,
+        responder_id="unknown",
+        responder_network="AS0",
+        responder_kind="unknown",
+        responder_port=None,
+        **fields,
+    )
+    return measurement(keys, annotations=Annotations(emulated=True, source=source))
+
+
+def _captured() -> Measurement:
+    arrived = direction_metrics(
+        *packets(4.0, gilbert_loss(0.1, 4)(random.Random(1)), random.Random(1)), MetricOptions()
+    )
+    unknown = {
+        "packets_late": None,
+        "late_ratio": None,
+        "loss_wait_s": None,
+        "playout_ms": None,
+        "r_factor": None,
+    }
+    capture = CaptureCall(
+        service_confidence=0.99,
+        generation="tgcalls v2",
+        nearest_look="telegram-v2",
+        nearest_look_version="1",
+        nearest_look_matching_ratio=0.9,
+        refuted_stages=("stun_binding",),
+        encapsulations=("reflector",),
+        streams_up=1,
+        streams_down=1,
+        opaque_packets=0,
+        ended_by=None,
+    )
+    return _observed(
+        "capture",
+        stages=ladder(("relay_ping", "media_first_packet", "media_hold")),
+        metrics_down=msgspec.structs.replace(arrived, **unknown),
+        capture=capture,
+    )
+
+
+def _told_by_browser() -> Measurement:
+    browser = BrowserCall(
+        format="webrtc-internals",
+        browser="chrome",
+        browser_version=149,
+        duration_s=4.0,
+        ice_states=(IceChange(at_s=0.1, state="checking"), IceChange(at_s=5.1, state="failed")),
+        connection_states=(ConnectionChange(at_s=5.1, state="failed"),),
+        local_candidates={"host": 1, "srflx": 1},
+        remote_candidates={"relay": 1},
+        candidate_errors=0,
+        pair=None,
+        transport=None,
+        tracks=(),
+    )
+    stages = ladder(("ice_connectivity", "dtls_handshake"), "ice_connectivity", Failure.ICE_FAILED)
+    return _observed("browser-dump", stages=stages, series=(), media_duration_s=0.0, browser=browser)
 
 
 if __name__ == "__main__":

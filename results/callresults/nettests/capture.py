@@ -6,6 +6,7 @@ import msgspec
 
 from callresults.observation import StageName
 
+Generation = Literal["libtgvoip", "tgcalls v1", "tgcalls v2"]
 CallEnd = Literal["relay_end", "turn_release", "rtcp_bye", "dtls_close", "sip_bye"]
 
 
@@ -14,8 +15,8 @@ class CaptureCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     service_confidence: float | None
     """How sure the guess of the service is, 0..1; null without one."""
-    generation: str | None
-    """Which of the service's protocols, such as ``tgcalls v2``; null where it is not told."""
+    generation: Generation | None
+    """Which of the service's protocols; null where it is not told."""
     nearest_look: str | None
     """The look of ours that comes nearest; null when none comes near."""
     nearest_look_version: str | None
@@ -25,7 +26,7 @@ class CaptureCall(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     refuted_stages: tuple[StageName, ...]
     """Rungs that failed and did not keep the call from working: media came all the same."""
     encapsulations: tuple[str, ...]
-    """What RTP lay in: ``plain``, ``turn-channel`` …; empty where no RTP can be read."""
+    """What RTP lay in: ``plain``, ``turn-channel`` …, ``a+b`` for b within a; empty where none was read."""
     streams_up: int
     """RTP streams of this medium that the capturing end sent."""
     streams_down: int

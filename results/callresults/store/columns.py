@@ -10,6 +10,7 @@ import msgspec
 from callresults.measurement import Measurement
 from callresults.metrics.direction import DirectionMetrics
 from callresults.nettests.call import CallKeys
+from callresults.nettests.common import OBSERVED
 from callresults.nettests.service import ServiceKeys
 from callresults.observation import MEDIA_STAGES, Stage, first_failing, obstacles
 
@@ -60,7 +61,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Null unless ``setup_ok``, and where the last one failed and only the media show that the way was open.
     """
     media_ok: bool | None
-    """Both media stages succeeded; null for a service."""
+    """Both media stages succeeded; null for a service, and for an observed call without a stage of media."""
     failure: str | None
     """Failure of the first failing stage."""
     packets_sent_up: int | None
@@ -128,6 +129,8 @@ def _media_ok(keys: CallKeys | ServiceKeys) -> bool | None:
     if isinstance(keys, ServiceKeys):
         return None
     media = [stage for stage in keys.stages if stage.name in MEDIA_STAGES]
+    if not media and keys.arm == OBSERVED:
+        return None
     return bool(media) and all(stage.outcome == "ok" for stage in media)
 
 
