@@ -33,6 +33,9 @@ def _stun() -> Take:
             with suppress(stun.StunError):
                 message = stun.parse(data, padded=padded)
                 stun.build(message)
+        for read in (stun.read_loosely, stun.read_classic):
+            with suppress(stun.StunError):
+                read(data)
         with suppress(stun.StunError):
             stun.verify_integrity(data, b"key")
             stun.verify_fingerprint(data)

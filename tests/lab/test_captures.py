@@ -7,9 +7,7 @@ import pytest
 from callprobe.censor.policy import parse_policy
 from callprobe.dialect.registry import LOOKS
 from callprobe.lab.captures import CALLER_HOST, CapturedCall, Seen, capture_call, write_capture
-from callprobe.pcap.link import Dissector
-from callprobe.pcap.packets import UdpDatagram
-from callprobe.pcap.read import CaptureFile
+from helpers.datagrams import datagrams_in
 from helpers.policies import policy, policy_text, rule
 
 LOSSY = policy(rule("lossy", 'kind = "drop"\nratio = 0.2'))
@@ -64,9 +62,6 @@ def test_written_capture_is_what_was_seen(tmp_path: Path) -> None:
     """Reading the file gives back time, ends and bytes of every datagram."""
     seen = call().seen
     write_capture(tmp_path / "call.pcap", seen)
-    dissector = Dissector()
-    read = [dissector.take(frame) for frame in CaptureFile(tmp_path / "call.pcap")]
+    read = datagrams_in(tmp_path / "call.pcap")
 
-    assert [
-        Seen(d.epoch_ns, d.source, d.destination, d.payload) for d in read if isinstance(d, UdpDatagram)
-    ] == seen
+    assert [Seen(d.epoch_ns, d.source, d.destination, d.payload) for d in read] == seen

@@ -10,9 +10,9 @@ from callprobe.censor.core import Censor, FlowTuple
 from callprobe.censor.truth import TruthLog, TruthRow
 from callprobe.lab.relay import Relay, RelayError
 from callprobe.pcap.analyze import analyze
-from callprobe.pcap.read import CaptureFile, udp_datagram
 from callprobe.pcap.write import CaptureWriter
 from callprobe.wire import rtp
+from helpers.datagrams import datagrams_in
 from helpers.loopback import UdpEcho, bound_socket, drain, run, until
 from helpers.policies import policy, rule
 
@@ -86,8 +86,7 @@ def test_relay_loses_what_the_core_would_lose(tmp_path: Path) -> None:
 
 def captured(path: Path) -> list[tuple[int, tuple[str, int], int]]:
     """Return (time, source, IP size) of the datagrams in a capture."""
-    datagrams = [udp_datagram(frame) for frame in CaptureFile(path)]
-    return [(d.epoch_ns, d.source, len(d.payload) + 28) for d in datagrams if d is not None]
+    return [(d.epoch_ns, d.source, len(d.payload) + 28) for d in datagrams_in(path)]
 
 
 def test_capture_agrees_with_the_log_packet_by_packet(tmp_path: Path) -> None:

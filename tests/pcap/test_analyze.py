@@ -1,14 +1,16 @@
 """The analysis of whole captures, real ones included."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from callprobe.lab.captures import capture_call, write_capture
 from callprobe.pcap.analyze import analyze
 from callprobe.pcap.write import CaptureWriter
 from helpers.peers import shared_directory
+from helpers.policies import policy
 
+CLEAN = policy()
 PING = bytes.fromhex("5cf39375beee0adbedeb3c096f7d66c8 ffffffffffffffffffffffff feffffff 000000000000007b")
 
 
@@ -20,8 +22,9 @@ def test_unanswered_pings_are_told(tmp_path: Path) -> None:
     writer.close()
     analysis = analyze(tmp_path / "x.pcap")
 
-    assert analysis.story == ("4 packets in 1.5 s.", "4 reflector pings, never answered.")
-    assert (analysis.dtls, analysis.rtcp, analysis.stages, analysis.service.name) == (None, None, None, None)
+    assert "never answered" in " ".join(" ".join(analysis.story).split())
+    assert (analysis.reflector.pings, analysis.reflector.answers) == (4, 0)
+    assert analysis.service.name == "telegram"
 
 
 def test_broken_file_is_analysed_up_to_the_break(tmp_path: Path) -> None:
@@ -35,7 +38,7 @@ def test_broken_file_is_analysed_up_to_the_break(tmp_path: Path) -> None:
     analysis = analyze(tmp_path / "x.pcap")
 
     assert (analysis.packets, analysis.truncated_at_offset) == (1, 24 + 76)
-    assert "breaks at byte 100" in analysis.story[1]
+    assert "100" in " ".join(line for line in analysis.story if "break" in line)
 
 
 def test_empty_capture_has_no_time(tmp_path: Path) -> None:
@@ -55,32 +58,19 @@ def test_the_29_lost_packets_are_found() -> None:
     assert (stream.duplicates, stream.reordered, stream.clock_rate_hz) == (0, 0, 48000)
 
 
-@pytest.mark.peer("shared")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "ast_opus_60_fec.pcapng",
-        "ast_opus_60_fec_dropped.pcapng",
-        "ms2_congestion_audio-80-75-0c60.pcapng",
-        "ms2_pcmu_8k_no_jitter.pcap",
-        "stun_wa_call.pcapng",
-    ],
-)
-def test_real_streams_agree_with_their_truth(name: str) -> None:
-    """Packets, expected, lost and duplicates are exact, jitter within 1 % or 0.05 ms, exchanges exact."""
-    folder = shared_directory() / "captures"
-    truth = json.loads((folder / "truth" / f"{name}.json").read_text())
-    analysis = analyze(folder / name)
-    streams = [stream for stream in truth["rtp_calc"]["streams"] if stream["pkts"] >= 10]
-    wanted = {
-        (s["src"], s["dst"], s["ssrc"]): (s["pkts"], s["expected"], s["lost"], s["dup"]) for s in streams
-    }
-    jitter = {(s["src"], s["dst"], s["ssrc"]): s["jitter_rfc3550_ms"]["mean"] for s in streams}
-    found = {(s.src, s.dst, s.ssrc): s for s in analysis.rtp}
+def test_every_way_of_counting_says_the_same(tmp_path: Path) -> None:
+    """Nothing in the analysis depends on the tier."""
+    path = tmp_path / "call.pcap"
+    call = capture_call("webrtc-aiortc", CLEAN, seed=1, duration_s=1.0)
+    write_capture(path, call.seen)
 
-    assert {key: (s.packets, s.expected, s.lost, s.duplicates) for key, s in found.items()} == wanted
-    assert {key: s.jitter_ms.mean for key, s in found.items() if s.jitter_ms} == pytest.approx(
-        jitter, rel=0.01, abs=0.05
-    )
-    assert analysis.stun.messages == truth["stun_raw"]["messages"]
-    assert analysis.stun.answered == truth["stun_raw"]["answered"]
+    assert analyze(path, tier="python") == analyze(path, tier="numpy") == analyze(path)
+
+
+def test_time_is_text(tmp_path: Path) -> None:
+    """The first packet's time is UTC to the nanosecond."""
+    writer = CaptureWriter(tmp_path / "x.pcap")
+    writer.write(1_754_902_800_000_000_001, ("127.0.0.1", 1), ("127.0.0.1", 2), b"x")
+    writer.close()
+
+    assert analyze(tmp_path / "x.pcap").first_packet_time == "2025-08-11T09:00:00.000000001Z"

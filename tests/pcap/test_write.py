@@ -6,8 +6,10 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
-from callprobe.pcap.read import CaptureFile, Frame, UdpDatagram, udp_datagram
+from callprobe.pcap.packets import Frame
+from callprobe.pcap.read import CaptureFile
 from callprobe.pcap.write import CaptureWriter, udp_packet
+from helpers.datagrams import datagrams_in
 
 
 @pytest.mark.parametrize(
@@ -19,9 +21,10 @@ def test_datagram_reads_back(tmp_path: Path, source: tuple[str, int], destinatio
     writer = CaptureWriter(tmp_path / "x.pcap")
     writer.write(1_700_000_000_123_456_789, source, destination, b"hello")
     writer.close()
-    (frame,) = CaptureFile(tmp_path / "x.pcap")
+    (read,) = datagrams_in(tmp_path / "x.pcap")
 
-    assert udp_datagram(frame) == UdpDatagram(1_700_000_000_123_456_789, source, destination, b"hello")
+    assert (read.epoch_ns, read.source, read.destination) == (1_700_000_000_123_456_789, source, destination)
+    assert (read.frame, read.payload, read.size) == (1, b"hello", 5)
 
 
 @pytest.mark.parametrize(("host", "layer"), [("192.0.2.1", IP), ("2001:db8::1", IPv6)])
