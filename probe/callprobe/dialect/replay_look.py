@@ -19,7 +19,7 @@ from callprobe.dialect.contract import (
     SetupStage,
     Slot,
 )
-from callprobe.dialect.filler import MAX_FILL_BYTES, keystream, start, unclaimed
+from callprobe.dialect.filler import keystream, start, unclaimed
 from callprobe.dialect.trace import MARK_BYTES, Half, Trace, inverted, mark
 
 Nature = Literal["original", "inverted", "random"]
@@ -65,9 +65,10 @@ class ReplayLook:
         self.nature: Nature = nature
         self._halves: dict[Direction, Half] = {"up": trace.up, "down": trace.down}
         self._heads: dict[Direction, tuple[bytes, ...]] = {}
-        self._keys = keys
+        self._fillers: dict[Direction, bytes] = {}
         if keys is not None:
             self._heads = {way: _heads(keys, way, len(half.schedule)) for way, half in self._halves.items()}
+            self._fillers = {way: keystream(keys, f"replay {way}") for way in self._halves}
         self._books: dict[Direction, Book] = {}
 
     def bound(self, keys: FlowKeys) -> "ReplayLook":
@@ -110,10 +111,11 @@ class ReplayLook:
 
     def media(self, keys: FlowKeys, direction: Direction, slot: Slot) -> bytes:
         """Return the packet; raises LookupError for one that is known by its mark only."""
+        del keys
         if self.nature == "random":
-            head = self._heads[direction][slot.sequence]
-            at = start(slot.sequence)
-            return (head + keystream(keys, f"replay {direction}")[at : at + MAX_FILL_BYTES])[: slot.size]
+            head, at = self._heads[direction][slot.sequence], start(slot.sequence)
+            rest = slot.size - _HEAD_BYTES
+            return head + self._fillers[direction][at : at + rest] if rest >= 0 else head[: slot.size]
         payloads = self._halves[direction].payloads
         if payloads is None:
             raise LookupError("the bytes of this direction are not here")
