@@ -70,10 +70,6 @@ class Capture:
         """Return the next bytes of the unpacked file; fewer than ``size`` only at its end."""
         return self._stream.read(size)
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill ``buffer`` as ``read`` would, without a copy where the file is not packed."""
-        return self._stream.readinto(buffer)
-
     def frames(self) -> Generator[Frame, None, int | None]:
         """Yield the frames from here on; return the offset of the first record that is not whole."""
         frames = classic.frames if self.container.kind == "pcap" else pcapng.frames

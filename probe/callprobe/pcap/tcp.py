@@ -1,4 +1,4 @@
-"""Messages of calls that go over TCP: STUN, TURN, and datagrams framed by RFC 4571; other flows are let go."""
+"""Messages of calls that go over TCP: STUN, TURN, and frames of RFC 4571; other flows are let go."""
 
 from typing import Final, NamedTuple
 

@@ -44,9 +44,16 @@ class Unpacked:
         self._pending = b""
         try:
             self._file = path.open("rb", buffering=0)
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        try:
             self._pieces = self._start()
         except OSError as error:
-            raise CaptureError(f"{path}: cannot be read: {error.strerror}") from error
+            self.close()
+            raise _unreadable(path, error) from error
+        except CaptureError:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -65,24 +72,6 @@ class Unpacked:
         self.position += len(data)
         return data
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        """Fill ``buffer`` and return how much of it was filled: less only where the stream ends or breaks."""
-        view = memoryview(buffer)
-        have = 0
-        while have < len(view):
-            if self.compression is None and not self._pending:
-                added = self._readinto_plain(view[have:])
-            else:
-                piece = self.peek(1) and self._pending[: len(view) - have]
-                added = len(piece)
-                view[have : have + added] = piece
-                self._pending = self._pending[added:]
-            if not added:
-                break
-            have += added
-        self.position += have
-        return have
-
     def peek(self, size: int) -> bytes:
         """Return what ``read`` would, and leave it to be read."""
         if len(self._pending) >= size:
@@ -93,13 +82,6 @@ class Unpacked:
             have += len(piece)
         self._pending = b"".join(pieces)
         return self._pending[:size]
-
-    def _readinto_plain(self, view: memoryview) -> int:
-        try:
-            return self._file.readinto(view) or 0
-        except OSError:
-            self.broken = True
-            return 0
 
     def _piece(self) -> bytes:
         try:
@@ -117,6 +99,10 @@ class Unpacked:
             self.compression = "zstd"
             return _unzstd(self._file, magic, _zstandard(self._path))
         return _plain(self._file, magic)
+
+
+def _unreadable(path: Path, error: OSError) -> CaptureError:
+    return CaptureError(f"{path}: cannot be read: {error.strerror}")
 
 
 def _plain(file: FileIO, start: bytes) -> Iterator[bytes]:
@@ -151,19 +137,26 @@ def _next_member(file: FileIO, data: bytes) -> bytes:
 def _unzstd(file: FileIO, data: bytes, zstandard: Any) -> Iterator[bytes]:
     """Yield the pieces of all frames (RFC 8878 section 3)."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES)
-    try:
-        while data := data or file.read(_ZSTD_PIECE_BYTES):
-            frame = decompressor.decompressobj(write_size=_ZSTD_OUTPUT_BYTES)
-            while not frame.eof:
-                data = data or file.read(_ZSTD_PIECE_BYTES)
-                if not data:
-                    raise _BrokenStreamError
-                piece, data = frame.decompress(data), b""
-                if piece:
-                    yield piece
-            data = frame.unused_data
-    except zstandard.ZstdError as error:
-        raise _BrokenStreamError from error
+    frame = None
+    while data:
+        for at in range(0, len(data), _ZSTD_PIECE_BYTES):
+            rest = data[at : at + _ZSTD_PIECE_BYTES]
+            while rest:
+                if frame is None:
+                    frame = decompressor.decompressobj(write_size=_ZSTD_OUTPUT_BYTES)
+                try:
+                    unpacked = frame.decompress(rest)
+                except zstandard.ZstdError as error:
+                    raise _BrokenStreamError from error
+                yield from _chunks(unpacked)
+                rest, frame = (frame.unused_data, None) if frame.eof else (b"", frame)
+        data = file.read(CHUNK_BYTES)
+    if frame is not None:
+        raise _BrokenStreamError
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    return (data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES))
 
 
 def _zstandard(path: Path) -> Any:
