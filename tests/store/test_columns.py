@@ -72,3 +72,11 @@ def test_it_is_told_where_a_measurement_is_from() -> None:
 
     assert (row_of(observed, "", b"").source, row_of(observed, "", b"").arm) == ("browser-dump", "observed")
     assert row(ladder(CALL_STAGES)).source == "probe"
+
+
+def test_of_an_observed_call_without_a_rung_of_media_it_is_not_known_whether_they_came() -> None:
+    """A capture may end before them; a probe's ladder always has those rungs."""
+    observed = measurement(call_keys(arm="observed", duration_s=1.0, stages=ladder(("ice_connectivity",))))
+
+    assert (row_of(observed, "", b"").setup_ok, row_of(observed, "", b"").media_ok) == (True, None)
+    assert row(ladder(("relay_ping",))).media_ok is False
