@@ -44,12 +44,16 @@ _PRIVATE_NETWORKS: Final = tuple(
 )
 
 
-class _Exchange(NamedTuple):
-    client: str
-    server: str
-    rtt_ms: float | None
-    of_peers: bool
-    """Both sides send such requests to each other (RFC 8445), so asking says nothing."""
+class _Evidence(NamedTuple):
+    """What tells hosts apart that take part in equally much."""
+
+    asking: frozenset[str]
+    """Who asked a server; checks of a path do not count where both ends sent some (RFC 8445)."""
+    asked: frozenset[str]
+    waits_ms: Mapping[str, float]
+    """Median round trip of what each host asked."""
+    partners: Mapping[str, int]
+    """With how many others each host exchanges datagrams of any kind."""
 
 
 def capturing_endpoint(findings: "Findings") -> tuple[str, ...]:
@@ -58,12 +62,11 @@ def capturing_endpoint(findings: "Findings") -> tuple[str, ...]:
     Most often one; two where a call used IPv4 and IPv6 or changed its network.
     """
     pairs = _call_packets(findings)
-    exchanges = list(_exchanges(findings))
-    partners = _partners(findings)
     everything, covered = pairs.total(), 0
+    evidence = _evidence(findings)
     endpoints: list[str] = []
     while pairs and covered < COVERED_SHARE * everything and len(endpoints) < MOST_ADDRESSES:
-        winner = _likeliest(pairs, exchanges, partners)
+        winner = _likeliest(pairs, evidence)
         if winner is None:
             break
         endpoints.append(winner)
@@ -115,83 +118,70 @@ def _call_pairs(findings: "Findings") -> set[tuple[str, str]]:
     return {_pair(host_of(one), host_of(other)) for one, other in ends}
 
 
-def _partners(findings: "Findings") -> Counter[str]:
-    """Return with how many others each host exchanges datagrams of any kind."""
-    pairs = {_pair(host_of(flow.src), host_of(flow.dst)) for flow in findings.flows}
-    return Counter(host for one, other in pairs if one != other for host in (one, other))
-
-
-def _exchanges(findings: "Findings") -> Iterable[_Exchange]:
+def _evidence(findings: "Findings") -> _Evidence:
     checked = {_pair(pair.a, pair.b) for pair in findings.ice if pair.checks_from_b}
-    for asked in findings.transactions:
-        yield _Exchange(
-            client=host_of(asked.client),
-            server=host_of(asked.server),
-            rtt_ms=asked.rtt_ms,
-            of_peers=_pair(asked.client, asked.server) in checked,
-        )
-    for path in findings.reflector.reflectors:
-        yield _Exchange(host_of(path.client), host_of(path.reflector), path.rtt_ms.median, of_peers=False)
+    paths = findings.reflector.reflectors
+    plain = [item for item in findings.transactions if _pair(item.client, item.server) not in checked]
+    waits_ms: dict[str, list[float]] = {}
+    for client, rtt_ms in (
+        *((item.client, item.rtt_ms) for item in findings.transactions),
+        *((path.client, path.rtt_ms.median) for path in paths),
+    ):
+        if rtt_ms is not None:
+            waits_ms.setdefault(host_of(client), []).append(rtt_ms)
+    pairs = {_pair(host_of(flow.src), host_of(flow.dst)) for flow in findings.flows}
+    return _Evidence(
+        asking=frozenset(map(host_of, (*(item.client for item in plain), *(path.client for path in paths)))),
+        asked=frozenset(
+            map(host_of, (*(item.server for item in plain), *(path.reflector for path in paths)))
+        ),
+        waits_ms={host: statistics.median(waits) for host, waits in waits_ms.items()},
+        partners=Counter(host for one, other in pairs if one != other for host in (one, other)),
+    )
 
 
-def _likeliest(
-    pairs: Mapping[tuple[str, str], int], exchanges: list[_Exchange], partners: Mapping[str, int]
-) -> str | None:
+def _likeliest(pairs: Mapping[tuple[str, str], int], evidence: _Evidence) -> str | None:
     """Return the host that takes part in most packets; of several such ones, the one that evidence favours.
 
     None when evidence favours nobody, and for a server, which sees calls of others.
     """
     busy: Counter[str] = Counter()
     for hosts, packets in pairs.items():
-        for host in set(hosts):
+        for host in hosts:
             busy[host] += packets
     most = max(busy.values())
     candidates = sorted(host for host, packets in busy.items() if packets >= _SAME_SHARE * most)
+    if len(candidates) > MOST_ADDRESSES:
+        return None
     if len(candidates) == 1:
-        return None if _serves(candidates[0], exchanges) else candidates[0]
-    votes = _votes(candidates, exchanges)
-    most_partners = max(partners[host] for host in candidates)
-    talkative = [host for host in candidates if partners[host] == most_partners]
-    for host in talkative[: len(talkative) == 1]:
-        votes[host] += _TALKS
-    best = max(votes.values())
+        (host,) = candidates
+        return None if host in evidence.asked and host not in evidence.asking else host
+    votes = _votes(candidates, evidence)
+    best = max(votes.values(), default=0)
     winners = [host for host in candidates if votes[host] == best]
-    return winners[0] if len(winners) == 1 and best > 0 else None
+    return winners[0] if best and len(winners) == 1 else None
 
 
-def _votes(candidates: list[str], exchanges: list[_Exchange]) -> dict[str, int]:
-    private = [host for host in candidates if is_private(host)]
-    asking = {asked.client for asked in exchanges if not asked.of_peers} & set(candidates)
-    asked_of = {asked.server for asked in exchanges if not asked.of_peers}
-    waits_ms = {host: _median_wait_ms(host, exchanges) for host in candidates}
-    return {
-        host: (
-            (_PRIVATE if private == [host] else 0)
-            + (_ASKS if asking == {host} and host not in asked_of else 0)
-            + (_WAITS if _waits_longest(host, waits_ms) else 0)
-        )
-        for host in candidates
-    }
+def _votes(candidates: list[str], evidence: _Evidence) -> Counter[str]:
+    asking = [host for host in candidates if host in evidence.asking]
+    most_partners = max(evidence.partners.get(host, 0) for host in candidates)
+    votes: Counter[str] = Counter()
+    for weight, favoured in (
+        (_PRIVATE, [host for host in candidates if is_private(host)]),
+        (_ASKS, [host for host in asking if host not in evidence.asked]),
+        (_WAITS, [host for host in candidates if _waits_longest(host, candidates, evidence.waits_ms)]),
+        (_TALKS, [host for host in candidates if evidence.partners.get(host, 0) == most_partners]),
+    ):
+        if len(favoured) == 1:
+            votes[favoured[0]] += weight
+    return votes
 
 
-def _serves(host: str, exchanges: Iterable[_Exchange]) -> bool:
-    """Say whether a host is asked as servers are, and asks nothing itself."""
-    plain = [asked for asked in exchanges if not asked.of_peers]
-    return any(asked.server == host for asked in plain) and all(asked.client != host for asked in plain)
-
-
-def _median_wait_ms(host: str, exchanges: Iterable[_Exchange]) -> float | None:
-    waits = [asked.rtt_ms for asked in exchanges if asked.client == host and asked.rtt_ms is not None]
-    return statistics.median(waits) if waits else None
-
-
-def _waits_longest(host: str, waits_ms: Mapping[str, float | None]) -> bool:
+def _waits_longest(host: str, candidates: Iterable[str], waits_ms: Mapping[str, float]) -> bool:
     """Say whether others answer to what this host answered at once: the capture lies beside this host."""
-    own_ms = waits_ms[host]
-    others_ms = [wait for other, wait in waits_ms.items() if other != host and wait is not None]
-    if own_ms is None or not others_ms:
-        return False
-    return own_ms >= _LEAST_RTT_MS and own_ms >= _LEAST_RTT_RATIO * max(others_ms)
+    others_ms = [waits_ms[other] for other in candidates if other != host and other in waits_ms]
+    own_ms = waits_ms.get(host, 0.0)
+    return bool(others_ms) and own_ms >= max(_LEAST_RTT_MS, _LEAST_RTT_RATIO * max(others_ms))
 
 
 def _pair(one: str, other: str) -> tuple[str, str]:

@@ -102,7 +102,7 @@ SENTENCES: Final = {
     "icmp": "ICMP reported {count} as undeliverable: {kinds}.",
     "joined": "Some traffic lies {length} apart: the file seems to join several captures.",
     "cut-or-lost": "A packet that somebody cut out of the file looks like one that was lost.",
-    "one-way": "Not one packet came in: none arrived, or only one way was captured.",
+    "one-way": "From where media went not one packet came: none arrived, or none was captured.",
     "models": "Path index: MOS of {models} on the loss seen, not what anybody heard.",
     "clock": "Jitter rests on RTP clocks inferred from the time stamps.",
     "no-clock": "Jitter is given only where an RTP clock fits the time stamps.",
