@@ -10,7 +10,7 @@ from callprobe.pcap.analyze import analyze
 from callprobe.pcap.dissect import Findings
 from callprobe.pcap.rtcp import ReceptionReport, Rtcp
 from callprobe.pcap.service import Service
-from callprobe.pcap.story import MOST_COLUMNS, MOST_LINES, call_name, story
+from callprobe.pcap.story import MOST_COLUMNS, MOST_LINES, call_name, paragraphs, story
 from helpers.findings import (
     FAR,
     OWN,
@@ -150,6 +150,20 @@ def test_a_full_screen_keeps_what_matters_most() -> None:
     assert len(lines) <= MOST_LINES
     assert sum("never answered" in line for line in lines) == 3
     assert any("And 2 more" in line for line in lines)
+
+
+def test_a_story_can_be_put_together_again() -> None:
+    """Lines that were broken for the terminal are whole paragraphs on a page."""
+    streams = (stream(OWN, RELAY, 0, 30), stream(RELAY, OWN, 0, 12.3))
+    parts = paragraphs(story(findings(flows=both_ways(OWN, RELAY), rtp=streams, service=service("whatsapp"))))
+    (died,) = [part for part in parts if part.mark == "!"]
+
+    assert parts[0].text.startswith("WhatsApp call")
+    assert (died.at, died.text.endswith("did not come back, while ours went on for 17.7 s.")) == (
+        "12.30 s",
+        True,
+    )
+    assert all("  " not in part.text for part in parts)
 
 
 def test_the_same_findings_give_the_same_story() -> None:

@@ -29,6 +29,9 @@ _LABEL_CHARACTERS: Final = 46
 _RECEIVED_HEIGHT: Final = 92.0
 _JITTER_HEIGHT: Final = 62.0
 _GAP: Final = 16.0
+_LETTER: Final = 6.0
+"""Width of a letter, generously."""
+_FEWEST_LETTERS: Final = 24
 _TOLD_AFTER_S: Final = 2.0
 
 _OFFSETS: Final = {"up": 4.0, "down": 12.0, "both": 8.0}
@@ -179,16 +182,16 @@ def _row(row: Row, y: float, axis: TimeAxis) -> Markup:
 
 
 def _beside(row: Row, y: float, axis: TimeAxis) -> Markup | None:
-    """Return the words of a row where they do not lie on a bar; none if there is no such place."""
+    """Return the words of a row, or their beginning, where they lie on no bar; none without a place."""
     if not row.says or not row.bars:
         return None
-    width = 6.2 * len(row.says) + 8
     end, start = axis.x(row.bars[-1].end_s) + 22, axis.x(row.bars[0].start_s) - 6
-    if end + width <= axis.right:
-        return _text(end, y + 14, row.says, class_="beside")
-    if start - width >= axis.left:
-        return _text(start, y + 14, row.says, class_="beside", text_anchor="end")
-    return None
+    after, before = int((axis.right - end) / _LETTER), int((start - axis.left) / _LETTER)
+    if max(after, before) < _FEWEST_LETTERS:
+        return None
+    if after >= min(before, len(row.says)):
+        return _text(end, y + 14, tame(row.says, after), class_="beside")
+    return _text(start, y + 14, tame(row.says, before), class_="beside", text_anchor="end")
 
 
 def _bar(bar: Bar, y: float, axis: TimeAxis) -> Markup:

@@ -17,7 +17,7 @@ from callprobe.pcap.figures import LABELS, PLOT_LEFT, RIGHT, Bar, Row, round_tri
 from callprobe.pcap.markup import Child, Markup, element, join, tame
 from callprobe.pcap.page_wording import DIRECTIONS, LIMITS, STAGES
 from callprobe.pcap.redaction import redacted
-from callprobe.pcap.story import call_name
+from callprobe.pcap.story import Told, call_name, paragraphs
 from callprobe.pcap.time_axis import Span, TimeAxis, time_axis
 from callprobe.pcap.wording import count, length, share
 
@@ -39,6 +39,7 @@ MOST_FLOWS: Final = 12
 
 _MARK_WIDTH: Final = 16.0
 """Right of the last bar stands how it ended."""
+_MARKS: Final = {"!": ("failed", "✗ "), "~": ("partial", "~ ")}
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _OPEN: Final = (
     "This page holds the addresses of this call, which may lead to people. Keep it to yourself, or write it "
@@ -100,8 +101,18 @@ def _top(analysis: "Analysis", *, redact: bool) -> Iterator[Markup]:
     banner = "banner quiet" if redact else "banner"
     yield element("p", _REDACTED if redact else _OPEN, class_=banner, role="note")
     yield element("h2", "In short")
-    lines = [join((line, Markup("\n"))) for line in analysis.story]
-    yield element("div", *lines, class_="story")
+    yield element("div", *map(_told, paragraphs(analysis.story)), class_="story")
+
+
+def _told(paragraph: Told) -> Markup:
+    """Return a paragraph of the story, its time in front if it has one."""
+    if not paragraph.at:
+        heading = "call" if paragraph.text.endswith(":") else None
+        return element("p", paragraph.text, class_=heading)
+    kind, says = _MARKS.get(paragraph.mark, (None, ""))
+    text = element("span", element("b", says) if says else None, paragraph.text)
+    time = element("span", paragraph.at, class_="at")
+    return element("p", time, text, class_=f"event {kind}" if kind else "event")
 
 
 def _sections(analysis: "Analysis") -> Iterator[Markup]:

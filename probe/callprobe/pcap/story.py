@@ -3,6 +3,7 @@
 It says what was seen and when, and what cannot be told; it never says why.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ _EDGE_S: Final = 1.0
 """Media so near to the capture's first or last packet were cut by it."""
 _MOST_MODELS: Final = 2
 _INDENT: Final = " " * 12
+_EVENT: Final = re.compile(r" *(?P<at>\d+(?:\.\d+)? s) (?P<mark>[ ~!-]) (?P<text>.*)")
 _MARKS: Final = {"ok": " ", "partial": "~", "failed": "!", "not_seen": "-"}
 
 # What gives way when the screen is full, the last first.
@@ -45,6 +47,16 @@ class _Paragraph(NamedTuple):
     lines: tuple[str, ...]
 
 
+class Told(NamedTuple):
+    """A paragraph of a story."""
+
+    at: str
+    """Since the call began; empty for what has no time."""
+    mark: str
+    """``!`` for what failed, ``~`` for what did in part, else empty."""
+    text: str
+
+
 def story(findings: "Findings") -> tuple[str, ...]:
     """Return at most ``MOST_LINES`` lines of at most ``MOST_COLUMNS`` columns."""
     found = calls(findings)
@@ -55,6 +67,20 @@ def story(findings: "Findings") -> tuple[str, ...]:
         *_caveats(findings, found),
     ]
     return _fitted(paragraphs)
+
+
+def paragraphs(lines: Iterable[str]) -> list[Told]:
+    """Return a story's paragraphs as they were before they were broken into lines."""
+    told: list[Told] = []
+    for line in lines:
+        event = _EVENT.fullmatch(line)
+        if event:
+            told.append(Told(event["at"], event["mark"].strip(), event["text"]))
+        elif line.startswith("  ") and told:
+            told[-1] = told[-1]._replace(text=f"{told[-1].text} {line.strip()}")
+        else:
+            told.append(Told("", "", line))
+    return told
 
 
 def call_name(findings: "Findings | Analysis", number: int = 1) -> str:
