@@ -86,11 +86,18 @@ def test_what_is_not_of_this_century_is_no_moment(value: object) -> None:
 
 def test_objects_give_a_figure_as_what_it_is_asked_for() -> None:
     item = StatsObject("inbound-rtp")
-    for name, value in (("n", 2.6), ("t", "audio"), ("b", True), ("big", 1e300)):
+    for name, value in (("n", 2.6), ("t", "audio"), ("b", True), ("big", 1e300), ("nan", math.nan)):
         item.figures[name] = Figure(course=False)
         item.figures[name].take(NOW_MS, value, Budget())
 
-    assert [item.whole(name) for name in ("n", "t", "b", "big", "none")] == [3, None, None, None, None]
+    assert [item.whole(name) for name in ("n", "t", "b", "big", "nan", "none")] == [
+        3,
+        None,
+        None,
+        None,
+        None,
+        None,
+    ]
     assert [item.number(name) for name in ("n", "t", "b")] == [2.6, None, None]
     assert [item.text(name) for name in ("n", "t", "none")] == [None, "audio", None]
     assert list(item.course("none")) == []
