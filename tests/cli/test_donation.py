@@ -6,10 +6,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from callprobe.cli.donation import Donation, donation, donation_options
+from callprobe.cli.donation import Donation, donation, donation_options, give_captures
 from callprobe.cli.errors import WrongInputError
 from callprobe.vantage.redaction import WITHHELD
 from callresults.codec import decode
+from helpers.findings import FAR, OWN, both_ways, findings, service, stream
 from helpers.synthetic import call_keys, measurement
 
 WANTED = Donation(target=None, save=False, country="ZZ", asn="AS0", access_type="other")
@@ -79,3 +80,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(home: Path) -> None:
 
     with pytest.raises(WrongInputError):
         WANTED._replace(save=True).give([measurement(call_keys(duration_s=1.0))])
+
+
+def test_calls_of_captures_are_given_with_the_look_that_comes_nearest(tmp_path: Path) -> None:
+    found = findings(
+        flows=both_ways(OWN, FAR),
+        rtp=(stream(OWN, FAR, 1, 9), stream(FAR, OWN, 1, 9)),
+        service=service("webrtc"),
+    )
+    give_captures([found, found], WANTED._replace(target=str(tmp_path / "calls")))
+    first, second = map(decode, (tmp_path / "calls").read_bytes().splitlines())
+
+    assert first == second
+    assert first.annotations.source == "capture"
+    assert first.test_keys.capture.nearest_look == "webrtc-aiortc"  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from callprobe.cli.inputs import writable_home
 from callresults.nettests.common import AccessType
 
 if TYPE_CHECKING:
+    from callprobe.pcap.dissect import Findings
     from callprobe.pcap.donation import Donor
     from callresults.measurement import Measurement
 
@@ -120,6 +121,16 @@ def donation(*, target: str | None, save: bool, country: str, asn: str, access_t
     if found is None:
         raise WrongInputError(f"--asn: {asn!r} is no network; AS and its number, or AS0 if unknown")
     return Donation(target, save, country, f"AS{int(found[1])}", access_type)
+
+
+def give_captures(found: "Sequence[Findings]", wanted: Donation) -> None:
+    """Give the calls of captures. Raises WrongInputError."""
+    from callprobe.pcap.distance import nearest
+    from callprobe.pcap.measurement import measurements
+
+    donor = wanted.donor()
+    made = [item for one in found for item in measurements(one, donor, distance=nearest(one))]
+    wanted.give(made, [address for one in found for address in one.endpoint])
 
 
 def _write(target: str, data: bytes) -> None:
