@@ -65,7 +65,7 @@ class _CallView(NamedTuple):
 def page(analysis: "Analysis", *, redact: bool = False) -> str:
     """Return the page of a capture; with ``redact`` no address stands in it."""
     shown = redacted(analysis) if redact else analysis
-    title = f"{call_name(shown)}: {tame(shown.file)}"
+    title = f"{_heading(shown)}: {tame(shown.file)}"
     head = element(
         "head",
         _void('<meta charset="utf-8">'),
@@ -79,6 +79,10 @@ def page(analysis: "Analysis", *, redact: bool = False) -> str:
     return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
 
 
+def _heading(analysis: "Analysis") -> str:
+    return call_name(analysis, len({stage.call for stage in analysis.stages}))
+
+
 def _void(markup: str) -> Markup:
     """Return an element without an end tag."""
     return Markup(markup)
@@ -90,7 +94,7 @@ def _style() -> str:
 
 
 def _top(analysis: "Analysis", *, redact: bool) -> Iterator[Markup]:
-    yield element("h1", call_name(analysis))
+    yield element("h1", _heading(analysis))
     facts = [
         tame(analysis.file),
         analysis.first_packet_time,
@@ -148,7 +152,7 @@ def _foot(analysis: "Analysis") -> Markup:
 def _whose(analysis: "Analysis") -> Iterator[Markup | None]:
     service = analysis.service
     if service.name is not None and service.confidence is not None:
-        yield element("p", f"{call_name(analysis)}, {share(service.confidence)} sure. What speaks for it:")
+        yield element("p", f"{_heading(analysis)}, {share(service.confidence)} sure. What speaks for it:")
     yield element("ul", *(element("li", tame(text)) for text in service.evidence))
 
 
