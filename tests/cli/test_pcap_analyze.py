@@ -74,10 +74,35 @@ def test_page_is_written(capture: Path, tmp_path: Path) -> None:
     assert "127.0.0.1" not in page.read_text()
 
 
+OWN_CAPTURES = Path(__file__).resolve().parents[1] / "captures"
+
+
+def test_measurement_is_written_without_addresses(tmp_path: Path) -> None:
+    """--measurement leaves one line for each call and medium, marked as a capture's, and no address."""
+    lines = tmp_path / "call.jsonl"
+    result = run(OWN_CAPTURES / "whatsapp-2023_clean.pcap", "--measurement", lines, "--country", "DE")
+    (measurement,) = [json.loads(line) for line in lines.read_text().splitlines()]
+
+    assert result.exit_code == 0, result.stderr
+    assert (measurement["annotations"]["source"], measurement["probe_cc"]) == ("capture", "DE")
+    assert measurement["test_keys"]["service"] == "whatsapp"
+    assert "203.0.113.7" not in lines.read_text()
+
+
+def test_nearest_dialect_is_told() -> None:
+    """People see which look the capture is nearest to, and how near."""
+    text = run(OWN_CAPTURES / "telegram-v2_clean.pcap").stdout
+
+    assert "Nearest dialect telegram-v2 (after a capture of 2024-11-18)" in text
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [
         (["--redact"], "--html"),
+        (["--json", "--measurement", "-"], "--measurement"),
+        (["--measurement", "{tmp}/m", "--country", "nowhere"], "--country"),
+        (["--tier", "c"], "kernel"),
         (["--html", "{tmp}/nowhere/page.html"], "nowhere"),
         (["{capture}", "--html", "{tmp}/page.html"], "one FILE"),
     ],
