@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-CONSENT_VERSION: Final = 1
+CONSENT_VERSION: Final = 2
 CONSENT_TEXT: Final = f"""\
 callprobe: what you agree to (version {CONSENT_VERSION})
 
@@ -26,8 +26,10 @@ may be unwelcome or forbidden; only you can judge that risk. Do not run it where
 What is stored. Results are saved on this machine, in the folder of callprobe, and uploaded to the collector
 that you name. A result holds what happened to the test packets, the country and the network (AS number) that
 the servers saw, the kind of access, the time rounded to five minutes, and a random name for this machine on
-this network. It holds no address, no name, no number, nothing of your own calls or messages. Results are
-published for everyone, for good; where fewer than three people measured on a network, its number is withheld.
+this network. It holds no address, no name, no number, nothing of your own calls or messages; unless you hand
+in a recording of a call yourself (callprobe pcap with --save): then it tells when that call was, by which
+service, and second by second how its packets fared, never what was said. Results are published for everyone,
+for good; where fewer than three people measured on a network, its number is withheld.
 
 What you can do. Nothing runs unless you start it. Saved results are yours to read and to delete.
 """
