@@ -32,6 +32,7 @@ JOINED_S: Final = 3600.0
 _EDGE_S: Final = 1.0
 """Media so near to the capture's first or last packet were cut by it."""
 _MOST_MODELS: Final = 2
+_TOLD_EVIDENCE: Final = 2
 _INDENT: Final = " " * 12
 _EVENT: Final = re.compile(r" *(?P<at>\d+(?:\.\d+)? s) (?P<mark>[ ~!-]) (?P<text>.*)")
 _MARKS: Final = {"ok": " ", "partial": "~", "failed": "!", "not_seen": "-"}
@@ -63,7 +64,7 @@ def story(findings: "Findings") -> tuple[str, ...]:
     paragraphs = [
         *_what(findings, len(found)),
         *_broken(findings),
-        *(_of_calls(findings, found)),
+        *_of_calls(findings, found),
         *_caveats(findings, found),
     ]
     return _fitted(paragraphs)
@@ -115,13 +116,11 @@ def _what(findings: "Findings", number: int) -> Iterator[_Paragraph]:
 def _why(findings: "Findings") -> Iterator[_Paragraph]:
     """Yield the evidence: for a call the two best sentences, else all, since they are the whole story."""
     evidence = findings.service.evidence
-    if findings.service.name is not None:
-        yield from (_paragraph(_WHY, say("told-by", evidence=" ".join(evidence[:2]))) for _ in evidence[:1])
-    else:
-        yield from (
-            _paragraph(_TROUBLE if not at else _WHY, capitalised(say("as-is", text=text)))
-            for at, text in enumerate(evidence)
-        )
+    if findings.service.name is None:
+        for at, text in enumerate(evidence):
+            yield _paragraph(_WHY if at else _TROUBLE, capitalised(say("as-is", text=text)))
+    elif evidence:
+        yield _paragraph(_WHY, say("told-by", evidence=" ".join(evidence[:_TOLD_EVIDENCE])))
 
 
 def _broken(findings: "Findings") -> Iterator[_Paragraph]:
@@ -146,8 +145,9 @@ def _of_calls(findings: "Findings", found: Sequence[Call]) -> Iterator[_Paragrap
 def _of_call(findings: "Findings", call: Call, stages: "Sequence[CaptureStage]") -> Iterator[_Paragraph]:
     found = sides(call, findings.endpoint)
     begun = [(side.first_s, _event(call, side.first_s, " ", side_text(side), _MEDIA)) for side in found]
-    quiet = [(side.silence.start_s, _quiet(call, side)) for side in found if side.silence and _is_long(side)]
-    paused = {paused_text(call, side, side.silence) for side in found if side.silence}
+    silences = [(side, side.silence) for side in found if side.silence and side.silence.length_s > STALL_S]
+    quiet = [(silence.start_s, _quiet(call, side, silence)) for side, silence in silences]
+    paused = {paused_text(call, side, silence) for side, silence in silences}
     told = [
         (_moment(stage), _stage(call, stage))
         for stage in stages
@@ -157,13 +157,8 @@ def _of_call(findings: "Findings", call: Call, stages: "Sequence[CaptureStage]")
     yield from _end(findings, call)
 
 
-def _is_long(side: Side) -> bool:
-    return side.silence is not None and side.silence.length_s > STALL_S
-
-
-def _quiet(call: Call, side: Side) -> _Paragraph:
+def _quiet(call: Call, side: Side, silence: Silence) -> _Paragraph:
     """Return that media were silent, at the time when they fell silent."""
-    silence = side.silence or Silence(side.first_s, 0.0)
     said = say("media-quiet", way=way(side), silence=length(silence.length_s))
     return _event(call, silence.start_s, "~", said, _MEDIA)
 
