@@ -1,14 +1,13 @@
 """The censor's classifier, on bytes of captures and on hostile ones."""
 
 from collections.abc import Callable
-from itertools import islice
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callprobe.censor.classes import CLASSES, classify, covered_by
-from callprobe.pcap.read import CaptureFile, udp_datagram
+from helpers.datagrams import datagrams_in
 from helpers.peers import shared_directory
 
 RELAY_PING = bytes.fromhex("080100002112a44270758b44c723a74ed1934a3b")
@@ -81,11 +80,9 @@ CITED = [
 @pytest.mark.parametrize(("name", "number", "expected"), CITED)
 def test_cited_frames_are_what_they_are_cited_for(name: str, number: int, expected: str) -> None:
     """Each matcher recognises the frame of the public capture that it names."""
-    capture = CaptureFile(shared_directory() / "captures" / name)
-    datagram = udp_datagram(next(islice(capture, number - 1, None)))
+    datagrams = datagrams_in(shared_directory() / "captures" / name)
 
-    assert datagram is not None
-    assert classify(datagram.payload) == expected
+    assert [classify(d.payload) for d in datagrams if d.frame == number] == [expected]
 
 
 @pytest.mark.peer("shared")
@@ -102,6 +99,6 @@ def test_other_services_are_not_taken_for_the_two(
     name: str, wanted: Callable[[str], bool], count: int
 ) -> None:
     """Signatures hit the app they mean, and nobody else in the captures."""
-    datagrams = map(udp_datagram, CaptureFile(shared_directory() / "captures" / name))
+    datagrams = datagrams_in(shared_directory() / "captures" / name)
 
-    assert sum(wanted(classify(d.payload)) for d in datagrams if d is not None) == count
+    assert sum(wanted(classify(d.payload)) for d in datagrams) == count

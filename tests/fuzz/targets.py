@@ -284,17 +284,23 @@ def _scratch() -> Path:
 
 
 def _capture() -> Take:
+    import scapy.all  # noqa: F401 - the reader asks it of rare link types; its import is nobody's hang
+
     from callprobe.pcap.link import Dissector
+    from callprobe.pcap.packets import TcpSegment
     from callprobe.pcap.read import CaptureError, CaptureFile
+    from callprobe.pcap.tcp import StreamMessages
 
     path = _scratch()
 
     def take(data: bytes) -> None:
         path.write_bytes(data)
-        dissector = Dissector()
+        dissector, messages = Dissector(), StreamMessages()
         with suppress(CaptureError):
             for frame in CaptureFile(path):
-                dissector.take(frame)
+                carried = dissector.take(frame)
+                if isinstance(carried, TcpSegment):
+                    messages.add(carried)
 
     return take
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callprobe.pcap.link import Dissector
-from callprobe.pcap.packets import Frame, TcpSegment, UdpDatagram
-from callprobe.pcap.read import CaptureError, CaptureFile, link_type_name, open_capture, udp_datagram
-from callprobe.pcap.write import LINKTYPE_RAW, CaptureWriter
-from helpers.frames import DESTINATION, INNER4, SOURCE, ethernet, interface, packet, pcap, section
+from callprobe.pcap.packets import TcpSegment, UdpDatagram
+from callprobe.pcap.read import CaptureError, CaptureFile, link_type_name, open_capture
+from callprobe.pcap.write import CaptureWriter
+from helpers.frames import INNER4, interface, packet, pcap, section
 from helpers.peers import shared_directory
 
 RECORD_BYTES = 16 + 20 + 8 + 5
@@ -117,14 +117,6 @@ def test_reading_can_stop_anywhere(capture: Path) -> None:
     frames = iter(CaptureFile(capture))
     assert next(frames).number == 1
     del frames
-
-
-def test_datagram_of_a_frame() -> None:
-    """A frame's own datagram, without what else stands around it."""
-    frame = Frame(3, 7, ETHERNET, ethernet(0x0800, INNER4), 47)
-
-    assert udp_datagram(frame) == UdpDatagram(3, 7, SOURCE, DESTINATION, b"hello", 5)
-    assert udp_datagram(Frame(3, 7, LINKTYPE_RAW, INNER4[:20], 20)) is None
 
 
 def test_link_types_have_names() -> None:

@@ -171,12 +171,6 @@ def link_type_name(link_type: int) -> str:
     return NAMES.get(link_type) or rare_link_name(link_type) or str(link_type)
 
 
-def udp_datagram(frame: Frame) -> UdpDatagram | None:
-    """Return the innermost UDP datagram that a frame carries by itself, or None."""
-    carried = Dissector().take(frame)
-    return carried if isinstance(carried, UdpDatagram) else None
-
-
 def _untagged(data: bytes, network: tunnels.Inner) -> tunnels.Inner:
     """Return EtherType and offset of the IP packet behind tags and the like; EtherType 0 if there is none."""
     kind, at = network

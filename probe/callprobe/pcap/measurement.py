@@ -42,7 +42,7 @@ _EARLIEST_NS: Final = 946_684_800 * _SECOND_NS
 """The year 2000, UTC."""
 _LATEST_NS: Final = 4_102_444_800 * _SECOND_NS
 """The year 2100."""
-_WRAPPINGS: Final = WRAPPINGS | {"plain", "rfc4571", "stun-tcp"}
+_WRAPPINGS: Final = WRAPPINGS | {"plain", "rfc4571", "turn-tcp"}
 _OF_NO_NETWORK: Final = tuple(
     ipaddress.ip_network(text)
     for text in (

@@ -6,7 +6,7 @@ from typing import Self
 
 from callprobe.pcap import classic, pcapng
 from callprobe.pcap.container import CaptureError, Container, Interface
-from callprobe.pcap.link import link_type_name, udp_datagram
+from callprobe.pcap.link import link_type_name
 from callprobe.pcap.packets import Frame
 from callprobe.pcap.unpack import Compression, Unpacked
 
@@ -18,7 +18,6 @@ __all__ = [
     "Interface",
     "link_type_name",
     "open_capture",
-    "udp_datagram",
 ]
 
 
