@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree as ET
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,6 +109,14 @@ def test_round_trips_are_marks() -> None:
     svg = round_trips("Round trips", series, AXIS)
 
     assert 300 <= len(parts(svg, "rtt")) <= MOST_BINS
+
+
+@pytest.mark.parametrize("most_ms", [0.0, 5e-324, 1e300, float("inf")])
+def test_absurd_figures_have_a_scale(most_ms: float) -> None:
+    """The axis does not divide by nothing."""
+    svg = round_trips("Round trips", [(1.0, most_ms), (2.0, -1.0)], AXIS)
+
+    assert len(parts(svg, "rtt")) == 2
 
 
 @settings(max_examples=50, deadline=None)

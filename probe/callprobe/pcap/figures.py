@@ -31,6 +31,7 @@ _JITTER_HEIGHT: Final = 62.0
 _GAP: Final = 16.0
 _LETTER: Final = 6.0
 """Width of a letter, generously."""
+_LEAST_SCALE, _MOST_SCALE = 1e-9, 1e100
 _FEWEST_LETTERS: Final = 24
 _TOLD_AFTER_S: Final = 2.0
 
@@ -406,8 +407,8 @@ def _thinned(series: Sequence[Span]) -> Sequence[Span]:
 
 
 def _nice(most: float) -> float:
-    """Return the next of 1, 2, 5, 10 … that is not below; 1 for nothing."""
-    if not 0 < most < math.inf:
+    """Return the next of 1, 2, 5, 10 … that is not below; 1 for nothing, and for what is no figure."""
+    if not _LEAST_SCALE < most < _MOST_SCALE:
         return 1.0
     power = 10.0 ** math.floor(math.log10(most))
     return next((step * power for step in (1, 2, 5, 10) if step * power >= most), 10 * power)
