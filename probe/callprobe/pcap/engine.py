@@ -1,21 +1,30 @@
 """Reads a capture once: RTP streams and flows are counted here, everything else is handed on.
 
-Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), many packets at once; and a
-kernel in C, once it was built (``kernel.build``).
+Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), many packets at once; and a kernel
+in C, once it was built (``kernel.build``).
 """
 
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
+from callprobe.pcap import kernel, kernel_reader
 from callprobe.pcap.flows import FlowStats, FlowTable
 from callprobe.pcap.packets import Sink, UdpDatagram
-from callprobe.pcap.read import CaptureFile
+from callprobe.pcap.read import CaptureFile, open_capture
 from callprobe.pcap.rtp_streams import RtpStream, StreamTable
-from callprobe.pcap.tally import Tally
+from callprobe.pcap.piecewise import Piecewise
+from callprobe.pcap.tally import Tally, within_limit
 
 __all__ = ["EngineResult", "Tier", "run"]
 
 Tier = Literal["python", "numpy", "c"]
+
+SMALL_FILE_BYTES: Final = 1 << 22
+"""Reading a smaller file takes less time than starting NumPy."""
+
+
+class TierError(ValueError):
+    """The tier that was asked for is not to be had; one sentence says how to get it."""
 
 
 class Streams(Protocol):
@@ -78,17 +87,30 @@ class PythonMedia:
 
 
 def run(path: Path, sink: Sink, tier: Tier | None = None) -> EngineResult:
-    """Read a capture up to where it breaks, if it does. Raises CaptureError.
+    """Read a capture up to where it breaks, if it does; by the fastest tier that there is, unless one is named.
 
     What is not settled as plain RTP goes to ``sink`` in the order of the file.
+
+    Raises:
+        CaptureError: the file cannot be read, or is no capture.
+        TierError: the named tier is not to be had.
     """
-    del tier
+    if tier == "python":
+        return _run_python(path, sink)
+    if tier != "numpy" and (found := _run_kernel(path, sink)) is not None:
+        return found
+    if tier == "c":
+        raise TierError("The C kernel was not built: callprobe.pcap.kernel.build() compiles it.")
+    return _run_python(path, sink)
+
+
+def _run_python(path: Path, sink: Sink) -> EngineResult:
     media = PythonMedia()
     tally = Tally(sink, media)
     capture = CaptureFile(path)
     for frame in capture:
         if tally.origin_ns is None:
-            media.streams.grid_ns = frame.epoch_ns
+            media.streams.grid_ns = within_limit(frame.epoch_ns)
         tally.take(frame)
     return EngineResult(
         frames=tally.frames,
@@ -101,4 +123,28 @@ def run(path: Path, sink: Sink, tier: Tier | None = None) -> EngineResult:
         streams=media.streams,
         flows=media.flows,
         tier="python",
+    )
+
+
+def _run_kernel(path: Path, sink: Sink) -> EngineResult | None:
+    library = kernel.load()
+    if library is None:
+        return None
+    with open_capture(path) as capture, Piecewise(path, capture, kernel_reader.PIECE_BYTES) as pieces:
+        state = kernel.Kernel(library)
+        reader = kernel_reader.KernelReader(state, pieces, sink)
+        truncated_at_offset = reader.run()
+    state.end()
+    summary = state.summary()
+    return EngineResult(
+        frames=summary.frames,
+        udp_datagrams=summary.udp_datagrams,
+        link_types=reader.tally.link_types,
+        origin_ns=summary.origin_ns if summary.has_times else None,
+        first_ns=summary.first_ns if summary.has_times else None,
+        last_ns=summary.last_ns if summary.has_times else None,
+        truncated_at_offset=truncated_at_offset,
+        streams=kernel.KernelStreams(state),
+        flows=kernel.KernelFlows(state),
+        tier="c",
     )

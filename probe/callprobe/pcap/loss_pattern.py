@@ -3,7 +3,6 @@
 The same figures as ``callresults.metrics.bursts`` gives of a whole pattern, in memory that does not grow.
 """
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from callresults.metrics.bursts import GMIN_PACKETS, BurstGap
@@ -40,7 +39,7 @@ class LossTotals(NamedTuple):
 
 
 class LossPattern:
-    """Takes the positions of losses, rising."""
+    """Takes losses in order of their positions."""
 
     __slots__ = (
         "_bursts",
@@ -63,22 +62,21 @@ class LossPattern:
         self._first = self._last = _NEVER
         self._count = 0
 
-    def lose(self, positions: Iterable[int]) -> None:
-        """Take positions of losses, each greater than all before it."""
-        for position in positions:
-            self._total += 1
-            if position == self._last + 1:
-                self._run += 1
-            else:
-                self._runs += 1
-                self._run = 1
-            self._run_max = max(self._run_max, self._run)
-            if position - self._last > GMIN_PACKETS:
-                self._end_cluster()
-                self._first = position
-                self._count = 0
-            self._last = position
-            self._count += 1
+    def lose(self, position: int, count: int) -> None:
+        """Take losses in a row, above all that were taken before."""
+        self._total += count
+        if position == self._last + 1:
+            self._run += count
+        else:
+            self._runs += 1
+            self._run = count
+        self._run_max = max(self._run_max, self._run)
+        if position - self._last > GMIN_PACKETS:
+            self._end_cluster()
+            self._first = position
+            self._count = 0
+        self._last = position + count - 1
+        self._count += count
 
     def totals(self) -> LossTotals:
         """Return what was found; no more losses may follow."""

@@ -1,8 +1,8 @@
 """Frames that need no dissector: UDP or TCP, whole, right inside IP on one of the common link layers.
 
 Everything else (tunnels, fragments, extension headers, contradicting lengths …) is left to
-``link.Dissector``, which says the same of plain frames. ``columns`` and ``kernel.c`` draw the line in the same
-place.
+``link.Dissector``, which says the same of plain frames. ``columns`` and ``kernel.c`` draw the line in the
+same place.
 """
 
 from struct import Struct
@@ -13,8 +13,11 @@ from callprobe.pcap.tunnels import BY_PORT
 UDP: Final = 17
 TCP: Final = 6
 ETHERNET: Final = 1
-RAW: Final = frozenset({12, 14, 101, 228, 229})
-"""LINKTYPE_ numbers of IP without a link layer."""
+RAW: Final = frozenset({12, 14, 101})
+"""LINKTYPE_ numbers of IP of either version without a link layer …"""
+RAW_IPV4: Final = 228
+RAW_IPV6: Final = 229
+"""… and of one version."""
 LOOPBACK: Final = frozenset({0, 108})
 SLL: Final = 113
 SLL2: Final = 276
@@ -23,6 +26,7 @@ MAX_TAGS: Final = 2
 TUNNEL_PORTS: Final = frozenset(BY_PORT)
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
+_RAW_VERSIONS: Final = {RAW_IPV4: IPV4, RAW_IPV6: IPV6}
 LOOPBACK_FAMILIES: Final = {2: IPV4, 10: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 RADIOTAP: Final = 803
 """Hardware type, in a cooked frame, that something else comes before IP."""
@@ -33,6 +37,7 @@ _TCP_FIELDS: Final = Struct(">HHIxxxxBB").unpack_from
 _UDP_BYTES: Final = 8
 _TCP_BYTES: Final = 20
 _FRAGMENT_BITS: Final = 0x3FFF
+_SYN: Final = 2
 _FIRST_BYTE_IPV4: Final = 0x45
 
 
@@ -49,7 +54,7 @@ class PlainPacket(NamedTuple):
     end: int
     """Of the payload on the wire: beyond the captured bytes where the frame was cut."""
     sequence: int
-    """Of TCP."""
+    """Of TCP: that of the first payload byte."""
     flags: int
     """Of TCP."""
 
@@ -93,6 +98,7 @@ def _tcp(data: bytes, addresses: bytes, at: int, end: int) -> PlainPacket | None
     start = at + 4 * (words >> 4)
     if words >> 4 < 5 or start > end:
         return None
+    sequence = (sequence + (flags & _SYN != 0)) & 0xFFFFFFFF
     return PlainPacket(TCP, addresses, source, destination, start, end, sequence, flags)
 
 
@@ -102,6 +108,8 @@ def _ip_start(data: bytes, link_type: int) -> tuple[int, int]:
         return _ethernet(data)
     if link_type in RAW:
         return 0, {4: IPV4, 6: IPV6}.get(data[0] >> 4, 0) if data else 0
+    if link_type in _RAW_VERSIONS:
+        return 0, _RAW_VERSIONS[link_type]
     if link_type == SLL and len(data) >= 16:
         hardware, kind = data[2] << 8 | data[3], data[14] << 8 | data[15]
         return 16, 0 if hardware == RADIOTAP else kind

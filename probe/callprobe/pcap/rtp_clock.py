@@ -57,7 +57,7 @@ def infer(totals: StreamTotals) -> Clock:
     """Return the clock of a stream; nothing where no evidence reaches."""
     times = totals.times
     slope_hz = times.ticks / (times.elapsed_ns / 1e9) if times.elapsed_ns > 0 else None
-    payload_type = max(totals.payload_types, key=totals.payload_types.__getitem__)
+    payload_type = usual_payload_type(totals)
     rate_hz = STATIC_CLOCKS_HZ.get(payload_type)
     if rate_hz is not None:
         kind: MediaKind = "audio" if payload_type in _STATIC_AUDIO else "video"
@@ -71,6 +71,12 @@ def infer(totals: StreamTotals) -> Clock:
         rate_hz = _from_spacing(times.sample)
         evidence = "spacing" if rate_hz else None
     return Clock(rate_hz, evidence, _kind(rate_hz), slope_hz)
+
+
+def usual_payload_type(totals: StreamTotals) -> int:
+    """Return the payload type of most packets; the smallest of equals."""
+    packets = totals.payload_types
+    return min(packets, key=lambda payload_type: (-packets[payload_type], payload_type))
 
 
 def usual_step(sample: Iterable[SampledPacket]) -> int | None:

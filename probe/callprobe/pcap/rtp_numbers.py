@@ -4,6 +4,7 @@ Numbers are extended to the nearest of the highest seen before, as in RFC 3550 a
 is remembered for ``WINDOW`` of them: a copy that lies farther back cannot be told from the next round.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from callprobe.pcap.loss_pattern import LossPattern, LossTotals
@@ -20,6 +21,7 @@ _STRIDE: Final = HALF_WINDOW // 2
 _BYTES: Final = WINDOW // 8
 _BYTE_MASK: Final = _BYTES - 1
 _FULL: Final = 0xFF
+_ABSENT: Final = re.compile("0+")
 
 
 class Placed(NamedTuple):
@@ -140,17 +142,27 @@ class Numbers:
         """Make a number the highest: what lies between has not come."""
         while number - self.highest > _STRIDE:
             self._rise(self.highest + _STRIDE)
-            self._clear(self.highest)
+            self._clear(self.highest, self.highest + 1)
         self.settle(number)
-        for skipped in range(self.highest + 1, number):
-            self._clear(skipped)
+        if number - self.highest > 1:
+            self._clear(self.highest + 1, number)
         self.highest = number
 
     def _mark(self, number: int) -> None:
         self.window[number >> 3 & _BYTE_MASK] |= 1 << (number & 7)
 
-    def _clear(self, number: int) -> None:
-        self.window[number >> 3 & _BYTE_MASK] &= _FULL ^ 1 << (number & 7)
+    def _clear(self, start: int, end: int) -> None:
+        """Note that numbers have not come: bit by bit up to whole bytes, and after them."""
+        window = self.window
+        while start < end:
+            at, whole = start >> 3 & _BYTE_MASK, (end - start) >> 3
+            if start & 7 or not whole:
+                window[at] &= _FULL ^ 1 << (start & 7)
+                start += 1
+            else:
+                whole = min(whole, _BYTES - at)
+                window[at : at + whole] = bytes(whole)
+                start += 8 * whole
 
     def _end_segment(self) -> None:
         self._settle_below(self.highest + 1)
@@ -158,18 +170,18 @@ class Numbers:
 
     def _settle_below(self, end: int) -> None:
         start = self.lowest if self._final is None else self._final
-        offset = self._expected_before - self.lowest
-        self._losses.lose(number + offset for number in self._absent(start, end))
+        position = self._expected_before + start - self.lowest
+        for run in _ABSENT.finditer(self._came(start, end)):
+            self._losses.lose(position + run.start(), run.end() - run.start())
         self._final = end
 
-    def _absent(self, start: int, end: int) -> list[int]:
-        """Return the numbers of a stretch that did not come; whole bytes of them are passed over quickly."""
-        absent: list[int] = []
-        number = start
-        while number < end:
-            byte = self.window[number >> 3 & _BYTE_MASK]
-            stop = min((number | 7) + 1, end)
-            if byte != _FULL:
-                absent.extend(each for each in range(number, stop) if not byte >> (each & 7) & 1)
-            number = stop
-        return absent
+    def _came(self, start: int, end: int) -> str:
+        """Return a digit for each number of a stretch within the window: 1 if it came."""
+        at = start >> 3 & _BYTE_MASK
+        size = ((end + 7) >> 3) - (start >> 3)
+        came = (self.window[at:] + self.window[:at])[:size]
+        if size > _BYTES:
+            came += self.window[at : at + 1]
+        bits = int.from_bytes(came, "little") >> (start & 7)
+        count = end - start
+        return f"{bits & ((1 << count) - 1):0{count}b}"[::-1] if count > 0 else ""

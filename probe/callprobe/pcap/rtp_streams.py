@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
-from callprobe.pcap.rtp_clock import ClockEvidence, MediaKind, infer, usual_step
+from callprobe.pcap.rtp_clock import ClockEvidence, MediaKind, infer, usual_payload_type, usual_step
 from callprobe.pcap.rtp_header import RtpHeader, is_plain_rtp, read_header
 from callprobe.pcap.rtp_sample import NO_STEP, SampledPacket
 from callprobe.pcap.rtp_state import OTHER_PROFILE, Limits, StreamState, StreamTotals
@@ -31,11 +31,12 @@ MAX_STREAMS: Final = 4096
 """Later ones are left out, and their packets counted."""
 MAX_ON_PROBATION: Final = 4096
 """When more are begun, the oldest is forgotten."""
-MANY_STREAMS: Final = 256
-FIRST_LIMITS: Final = Limits(rows=4096, sample=512)
-"""What is kept of each of the first ``MANY_STREAMS`` streams …"""
-LATER_LIMITS: Final = Limits(rows=256, sample=128)
-"""… and of each later one."""
+LIMITS: Final = (
+    (16, Limits(rows=4096, sample=512)),
+    (256, Limits(rows=1024, sample=512)),
+    (MAX_STREAMS, Limits(rows=256, sample=128)),
+)
+"""What is kept of each of the first so many streams."""
 FIRST_HEADER_BYTES: Final = 32
 ONE_WAY_DELAY_MS: Final = 50.0
 """What the path index assumes of the network, as a capture does not show it."""
@@ -266,7 +267,7 @@ class StreamTable:
             return
         first = packets[0]
         grid_ns = first.epoch_ns if self.grid_ns is None else self.grid_ns
-        limits = FIRST_LIMITS if count < MANY_STREAMS else LATER_LIMITS
+        limits = next(limits for first, limits in LIMITS if count < first)
         state = self._streams[key] = StreamState(first.start, first.epoch_ns, grid_ns, limits)
         for packet in packets:
             state.add(packet.epoch_ns, packet.header, packet.size)
@@ -442,8 +443,7 @@ def _path_index(totals: StreamTotals, lost: int, ptime_ms: float | None, bursts:
 
 
 def _codec(totals: StreamTotals) -> Codec:
-    payload_type = max(totals.payload_types, key=totals.payload_types.__getitem__)
-    return CODECS[_STATIC_CODECS.get(payload_type, _REFERENCE_CODEC)]
+    return CODECS[_STATIC_CODECS.get(usual_payload_type(totals), _REFERENCE_CODEC)]
 
 
 def _seconds(totals: StreamTotals, clock: int | None, origin_ns: int) -> tuple[StreamSecond, ...]:

@@ -18,6 +18,8 @@ SILENCE_MS: Final = 200
 """Neighbours whose stamps lie at least so far apart have silence between them: codecs pack less into one."""
 SILENCE_TICKS: Final = tuple(clock_hz * SILENCE_MS // 1000 for clock_hz in CLOCKS_HZ)
 SECOND_NS: Final = 1_000_000_000
+MAX_ELAPSED_NS: Final = 1 << 62
+"""Of all segments before the last: 64 bits hold the sum, however many there are."""
 _HALF32: Final = 1 << 31
 _MASK32: Final = (1 << 32) - 1
 
@@ -96,6 +98,7 @@ class Times:
         """Take the first packet of a segment: it has no transit that could be compared."""
         self._enter_second(epoch_ns)
         self.row_received += 1
+        self.elapsed_ns = max(-MAX_ELAPSED_NS, min(MAX_ELAPSED_NS, self.elapsed_ns))
         self.arrival_ns, self.timestamp = epoch_ns, timestamp
         self.start_ticks = self.highest_ticks = self.ticks
         self.highest_timestamp = timestamp
