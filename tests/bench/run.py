@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import pcap
 from callprobe.censor.core import Censor, FlowTuple
 from callprobe.censor.policy import load_policy
 from callprobe.dialect import registry
@@ -30,7 +31,7 @@ SCENARIOS = ROOT / "scenarios"
 HISTORY = SCENARIOS / "incidents" / "2025-08-russia.toml"
 ROUNDS = 5
 SEED = 20250811
-PEERS = "irtt, iperf3, coturn, aiortc's statistics, tshark"
+PEERS = "irtt, iperf3, coturn, aiortc's statistics"
 
 
 class Cost(NamedTuple):
@@ -149,12 +150,22 @@ def main() -> int:
     """Measure, print, write the report; 1 when a row falls short."""
     looks = [name for name in ("telegram-v2", "whatsapp-2023") if name in registry.names()]
     rows = [row for name in looks for row in dialect_rows(name)] + [metrics_row(), *virtual_rows()]
-    short = [row.what for row in rows if not row.met]
-    peers = f"no peer ran beside these figures: {PEERS} are compared from the measuring plane on"
+    sys.stdout.write(f"{table(rows)}\n\n")
+    sys.stdout.flush()
+    captures, missing = pcap.figures()
+    short = [row.what for row in rows if not row.met] + [row.what for row in captures if row.met is False]
+    peers = [f"no peer ran beside the first table: {PEERS} are compared from the measuring plane on"]
+    peers += [f"{name} is missing: no ratio to it" for name in missing]
     REPORT.parent.mkdir(parents=True, exist_ok=True)
-    document = {"rows": [row._asdict() | {"met": row.met} for row in rows], "short": short, "peers": peers}
+    document = {
+        "rows": [row._asdict() | {"met": row.met} for row in rows],
+        "captures": [row._asdict() for row in captures],
+        "short": short,
+        "peers": peers,
+    }
     REPORT.write_text(json.dumps(document, indent=2) + "\n")
-    sys.stdout.write(f"{table(rows)}\n\n{peers}\nwritten: {REPORT.relative_to(ROOT)}\n")
+    said = "\n".join(peers)
+    sys.stdout.write(f"{pcap.table(captures)}\n\n{said}\nwritten: {REPORT.relative_to(ROOT)}\n")
     if short:
         sys.stderr.write(f"short of the goal: {', '.join(short)}\n")
     return 1 if short else 0

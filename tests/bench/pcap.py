@@ -1,0 +1,271 @@
+"""The capture rows of ``make bench``: how fast and in how much memory captures are read, beside the peers.
+
+Every figure is CPU time, of a whole process (interpreter start included) or of the analysis alone; rounds are
+interleaved, and a ratio is the median of ours by the median of tshark's in the same run.
+"""
+
+import os
+import random
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from callprobe.pcap import kernel
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+FOLDER: Final = ROOT / "build" / "bench"
+PACKETS: Final = 1_000_000
+SLOW_PACKETS: Final = 50_000
+"""For peers and tiers that take too long over a million."""
+ROUNDS: Final = 3
+REPEATS: Final = 10
+"""The long file is the short one so many times, with the clock going on."""
+STREAMS: Final = 50
+CHILD: Final = Path(__file__).with_name("pcap_child.py")
+MEMORY_LIMIT_MB: Final = 110
+START_US: Final = 1_700_000_000_000_000
+ROUND_US: Final = 20_000
+
+
+class Usage(NamedTuple):
+    """What a process took."""
+
+    cpu_s: float
+    peak_mb: float
+    analysis_cpu_s: float
+    """Of the analysis alone, where the process tells; else of all of it."""
+
+
+class Figure(NamedTuple):
+    """One line of the table."""
+
+    what: str
+    unit: str
+    measured: float
+    peer: str
+    peer_measured: float | None
+    ratio: float | None
+    goal: str
+    met: bool | None
+    """None where no goal was set."""
+
+
+class Stream:
+    """One sender of a generated capture."""
+
+    def __init__(self, number: int, rng: random.Random, wrap: Callable[[bytes], bytes]) -> None:
+        self.number = number
+        self.is_ipv6 = number % 2 == 1
+        kind = 0x86DD if self.is_ipv6 else 0x0800
+        tag = struct.pack(">HH", 0x8100, 5) if number % 3 == 0 else b""
+        self.ethernet = bytes(12) + tag + struct.pack(">H", kind)
+        self.sequence, self.timestamp = rng.randrange(1 << 16), rng.randrange(1 << 32)
+        self.ssrc = rng.randrange(1 << 32)
+        self.wrap = wrap
+
+    def frame(self, rng: random.Random) -> bytes:
+        """Return the next packet as a frame."""
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.timestamp = (self.timestamp + 960) & 0xFFFFFFFF
+        header = struct.pack(">BBHII", 0x80, 111, self.sequence, self.timestamp, self.ssrc)
+        payload = self.wrap(header + bytes(60 + rng.randrange(140)))
+        udp = struct.pack(">HHHH", 10_000 + self.number, 20_000 + self.number, 8 + len(payload), 0) + payload
+        return self.ethernet + self._ip(len(udp)) + udp
+
+    def _ip(self, size: int) -> bytes:
+        if self.is_ipv6:
+            own, far = (bytes([0x20, end, *bytes(13), self.number]) for end in (1, 2))
+            return struct.pack(">IHBB16s16s", 0x60000000, size, 17, 64, own, far)
+        own, far = (bytes([10, end, 0, self.number + 1]) for end in (0, 1))
+        return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + size, 0, 0, 64, 17, 0, own, far)
+
+
+def as_it_is(payload: bytes) -> bytes:
+    """Return RTP as it is."""
+    return payload
+
+
+def channel_data(payload: bytes) -> bytes:
+    """Return RTP in TURN channel data."""
+    return struct.pack(">HH", 0x4001, len(payload)) + payload
+
+
+def records(packets: int, wrap: Callable[[bytes], bytes]) -> Iterator[bytes]:
+    """Yield the records of a capture: voice of many senders, with losses, copies and packets out of order."""
+    rng = random.Random(packets)
+    streams = [Stream(number, rng, wrap) for number in range(STREAMS)]
+    written, at_us = 0, START_US
+    while written < packets:
+        for stream in streams:
+            frame, draw = stream.frame(rng), rng.random()
+            late_us = 45_000 if 0.01 <= draw < 0.015 else rng.randrange(2_000)
+            for _ in range(0 if draw < 0.01 else 2 if draw > 0.995 else 1):
+                seconds, micros = divmod(at_us + stream.number * 300 + late_us, 1_000_000)
+                yield struct.pack("<IIII", seconds, micros, len(frame), len(frame)) + frame
+                written += 1
+        at_us += ROUND_US
+
+
+def generated(name: str, packets: int, wrap: Callable[[bytes], bytes] = as_it_is) -> Path:
+    """Return a generated capture, made when it is not there yet."""
+    path = FOLDER / f"{name}-{packets}.pcap"
+    if not path.exists():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        with path.with_suffix(".part").open("wb") as file:
+            file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+            file.writelines(records(packets, wrap))
+        path.with_suffix(".part").rename(path)
+    return path
+
+
+def repeated(path: Path, times: int) -> Path:
+    """Return a capture that is another one several times, each time later."""
+    longer = path.with_name(f"{path.stem}-x{times}.pcap")
+    if not longer.exists():
+        whole = path.read_bytes()
+        starts, at = [], 24
+        while at < len(whole):
+            starts.append(at)
+            at += 16 + int.from_bytes(whole[at + 8 : at + 12], "little")
+        length_s = PACKETS // STREAMS * ROUND_US // 1_000_000 + 1
+        with longer.with_suffix(".part").open("wb") as file:
+            file.write(whole[:24])
+            for number in range(times):
+                shifted = bytearray(whole[24:])
+                for start in starts:
+                    at = start - 24
+                    seconds = int.from_bytes(shifted[at : at + 4], "little") + number * length_s
+                    shifted[at : at + 4] = seconds.to_bytes(4, "little")
+                file.write(shifted)
+        longer.with_suffix(".part").rename(longer)
+    return longer
+
+
+def usage(command: list[str]) -> Usage:
+    """Run a command and return what it took."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+        _, status, took = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}")
+    cpu_s = took.ru_utime + took.ru_stime
+    told = [line for line in said.decode(errors="replace").splitlines() if line.startswith("analysis ")]
+    return Usage(cpu_s, took.ru_maxrss / 1024, float(told[0].split()[1]) if told else cpu_s)
+
+
+def tshark(path: Path) -> list[str]:
+    """Return the peer's command."""
+    return ["tshark", "-n", "-r", str(path), "--enable-heuristic", "rtp_udp", "-q", "-z", "rtp,streams"]
+
+
+def ours(tier: str, path: Path) -> list[str]:
+    """Return our command; tiers ``scapy`` and ``dpkt`` are these libraries in the same harness."""
+    return [sys.executable, str(CHILD), tier, str(path)]
+
+
+def rate(usages: list[Usage], packets: int, *, whole: bool) -> float:
+    """Return thousands of packets for each CPU-second, by the median."""
+    return packets / statistics.median(one.cpu_s if whole else one.analysis_cpu_s for one in usages) / 1000
+
+
+def speed(
+    what: str, mine: list[Usage], packets: int, peer_rate: float | None, *, goal: float | None, whole: bool
+) -> Figure:
+    """Return a row of speed."""
+    measured = rate(mine, packets, whole=whole)
+    ratio = measured / peer_rate if peer_rate else None
+    met = None if goal is None else ratio is not None and ratio >= goal
+    wanted = "-" if goal is None else f">= {goal:g} x"
+    return Figure(what, "kpackets/CPU-s", measured, "tshark", peer_rate, ratio, wanted, met)
+
+
+def memory(what: str, mine: Usage, peer: Usage | None, other: Usage | None = None) -> Figure:
+    """Return a row of memory; ``other`` must be as large, within a tenth."""
+    same = other is None or abs(mine.peak_mb - other.peak_mb) <= 0.1 * other.peak_mb
+    peer_mb = peer.peak_mb if peer else None
+    ratio = mine.peak_mb / peer_mb if peer_mb else None
+    met = mine.peak_mb <= MEMORY_LIMIT_MB and same
+    return Figure(what, "MB", mine.peak_mb, "tshark", peer_mb, ratio, f"<= {MEMORY_LIMIT_MB}, equal", met)
+
+
+def figures() -> tuple[list[Figure], list[str]]:
+    """Measure; return the rows, and the peers that are missing."""
+    missing = [] if shutil.which("tshark") else ["tshark"]
+    kernel.build()
+    million = generated("rtp", PACKETS)
+    few = generated("rtp", SLOW_PACKETS)
+    taken: dict[str, list[Usage]] = {"tshark": [], "numpy": [], "c": []}
+    for _ in range(ROUNDS):
+        for name, rounds in taken.items():
+            if name not in missing:
+                rounds.append(usage(tshark(million) if name == "tshark" else ours(name, million)))
+    peer_rate = rate(taken["tshark"], PACKETS, whole=True) if taken["tshark"] else None
+    rows = [
+        speed("NumPy, 10^6 packets", taken["numpy"], PACKETS, peer_rate, goal=8, whole=False),
+        speed("NumPy, whole process", taken["numpy"], PACKETS, peer_rate, goal=None, whole=True),
+        speed("C kernel, 10^6 packets", taken["c"], PACKETS, peer_rate, goal=100, whole=False),
+        speed("C kernel, whole process", taken["c"], PACKETS, peer_rate, goal=None, whole=True),
+    ]
+    rows += [
+        speed(
+            f"{name}, {SLOW_PACKETS} packets",
+            [usage(ours(tier, few))],
+            SLOW_PACKETS,
+            peer_rate,
+            goal=None,
+            whole=False,
+        )
+        for name, tier in (("pure Python", "python"), ("dpkt and RTP", "dpkt"), ("scapy to RTP", "scapy"))
+    ]
+    rows += wrapped_rows(missing)
+    return rows + memory_rows(taken, million), missing
+
+
+def wrapped_rows(missing: list[str]) -> list[Figure]:
+    """Return the speed over RTP in channel data, which goes the slow way in every tier."""
+    path = generated("channel-data", SLOW_PACKETS, channel_data)
+    peer_rate = None if missing else rate([usage(tshark(path))], SLOW_PACKETS, whole=True)
+    return [
+        speed(
+            f"{tier}, RTP in ChannelData",
+            [usage(ours(tier, path))],
+            SLOW_PACKETS,
+            peer_rate,
+            goal=None,
+            whole=False,
+        )
+        for tier in ("numpy", "c")
+    ]
+
+
+def memory_rows(taken: dict[str, list[Usage]], million: Path) -> list[Figure]:
+    """Return the peak memory over 10^6 and 10^7 packets."""
+    longer = repeated(million, REPEATS)
+    peer = taken["tshark"][0] if taken["tshark"] else None
+    rows = []
+    for tier in ("numpy", "c"):
+        short = taken[tier][0]
+        rows.append(memory(f"{tier}, peak at 10^6 packets", short, peer))
+        rows.append(memory(f"{tier}, peak at 10^7 packets", usage(ours(tier, longer)), None, short))
+    return rows
+
+
+def table(rows: list[Figure]) -> str:
+    """Return the rows as text."""
+    width = max(len(row.what) for row in rows)
+    lines = [f"{'what':<{width}}  {'unit':<14} {'measured':>10} {'tshark':>10} {'ratio':>8}  goal"]
+    for row in rows:
+        peer = f"{row.peer_measured:>10.1f}" if row.peer_measured is not None else f"{'-':>10}"
+        ratio = f"{row.ratio:>8.2f}" if row.ratio is not None else f"{'-':>8}"
+        mark = "  FALLS SHORT" if row.met is False else ""
+        lines.append(
+            f"{row.what:<{width}}  {row.unit:<14} {row.measured:>10.1f} {peer} {ratio}  {row.goal}{mark}"
+        )
+    return "\n".join(lines)
