@@ -419,7 +419,7 @@ static void halve_rows(stream_t *s) {
 COLD static int move_to(stream_t *s, int64_t second) {
     for (;;) {
         int64_t number = floor_divide(second, s->seconds_each);
-        int32_t low = 0, high = s->n_rows;
+        int32_t high = s->n_rows, low = high && s->rows[high - 1].number < number ? high : 0;
         while (low < high) {
             int32_t middle = (low + high) / 2;
             if (s->rows[middle].number < number)
@@ -1153,7 +1153,7 @@ HOT static inline int take_common(kernel_t *k, const uint8_t *f, int64_t capture
 /* Take a frame at data + at; 0 when the dissector has to. */
 COLD static int take_frame(kernel_t *k, const uint8_t *data, int64_t at, int64_t captured, int64_t wire_size,
                              int32_t link_type, int64_t epoch_ns, outcome_t *out) {
-    plain_t p;
+    plain_t p = {0};
     if (!read_plain(k, data + at, captured, wire_size, link_type, &p)) return 0;
     int64_t available = least(p.end, captured) - p.start;
     if (p.protocol == UDP) {
@@ -1174,8 +1174,8 @@ COLD static int take_frame(kernel_t *k, const uint8_t *data, int64_t at, int64_t
         .size = (int32_t)(p.end - p.start),
         .source_port = (int32_t)(p.ports >> 16),
         .destination_port = (int32_t)(p.ports & 0xFFFF),
-        .sequence = p.protocol == TCP ? p.sequence : 0,
-        .flags = p.protocol == TCP ? p.flags : 0,
+        .sequence = p.sequence,
+        .flags = p.flags,
     };
     return 1;
 }
