@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+from itertools import accumulate
 
 import pytest
 
+from callprobe.dialect.contract import Slot
 from callprobe.dialect.registry import find
 from callprobe.lab.virtual import VirtualNet, World
 from callprobe.media.session import SessionRecord, down_seed
@@ -171,6 +173,23 @@ def test_options_follow_the_medium() -> None:
     video = call.options_for("video", find("whatsapp-2023").schedule("video", 5, 1))
     assert (voice.ptime_ms, voice.playout_ms) == (60.0, 60.0)
     assert (video.ptime_ms, video.playout_ms, video.codec) == (None, 120.0, None)
+
+
+@pytest.mark.parametrize(
+    ("gaps_ms", "ptime_ms"),
+    [
+        ((20.3, 19.6, 20.1, 0.2, 40.0), 20.0),
+        ((61.0, 58.0, 420.0, 60.0), 60.0),
+        ((0.1, 900.0), 20.0),
+        ((), 20.0),
+    ],
+)
+def test_of_a_recorded_call_the_commonest_gap_is_the_packet_time(gaps_ms, ptime_ms: float) -> None:
+    """Its smallest gap is the jitter of its day."""
+    times = [0.0, *accumulate(gaps_ms)]
+    schedule = tuple(Slot(n, round(at * MS), 50, 0, marker=False) for n, at in enumerate(times))
+
+    assert call.options_for("voice", schedule, recorded=True).ptime_ms == ptime_ms
 
 
 def test_lateness_is_summed_up_by_quantiles() -> None:
