@@ -83,6 +83,20 @@ def test_what_is_no_address_stays() -> None:
     assert shown.rtp[0].seconds == plain.rtp[0].seconds
 
 
+def test_hostile_names_change_no_word_of_ours() -> None:
+    """A realm that is called as a stage or a state is hidden where it stands, and nowhere else."""
+    found = findings(
+        flows=both_ways(OWN, RELAY),
+        relays=(relay(),),
+        stun=blank(StunCounts, realms={"relay_allocation": 1, "failed": 1}),
+    )
+    shown = redacted(analysis(msgspec.structs.replace(found, endpoint=("open", "failed"))))
+
+    assert [stage.name for stage in shown.stages] == ["relay_allocation"]
+    assert [stage.outcome for stage in shown.stages] == ["failed"]
+    assert shown.stun.realms == {"(name hidden)": 2}
+
+
 def test_an_address_within_another_is_told_apart() -> None:
     """198.51.100.1 is not the beginning of 198.51.100.12."""
     one, other = "198.51.100.1:1", "198.51.100.12:1"

@@ -23,7 +23,15 @@ HIDDEN: Final = "(name hidden)"
 OWN: Final = "this device"
 _LETTERS: Final = 26
 _KNOWN_REALMS: Final = frozenset({"turner.facebook", "rtcmedia", "WebRTC", "hangouts"})
-_NAME_FIELDS: Final = frozenset({"name", "realm", "realms", "certificate_names", "server_name"})
+_NAME_FIELDS: Final = frozenset(
+    {
+        "ServerName.name",
+        "StunCounts.realms",
+        "TurnServer.realm",
+        "DtlsHandshake.certificate_names",
+        "DtlsHandshake.server_name",
+    }
+)
 """Where a name without a dot is hidden; in other texts it might be a word."""
 
 _T = TypeVar("_T")
@@ -53,8 +61,11 @@ class _Rewriter:
         if isinstance(value, str) and not isinstance(value, enum.Enum):
             return HIDDEN if field in _NAME_FIELDS and value in self._private else self._rewrite(value)
         if isinstance(value, msgspec.Struct):
-            fields = {name: self._any(getattr(value, name), name) for name in value.__struct_fields__}
-            return type(value)(**fields)
+            kind = type(value)
+            names = value.__struct_fields__
+            return kind(
+                **{name: self._any(getattr(value, name), f"{kind.__name__}.{name}") for name in names}
+            )
         if isinstance(value, dict):
             return self._counts(value, field)
         if isinstance(value, tuple):
@@ -78,12 +89,13 @@ class _HostNames:
     def __init__(self, analysis: "Analysis") -> None:
         self._names: dict[str, str] = {}
         self._others = 0
-        for number, host in enumerate(analysis.endpoint, start=1):
+        own = filter(_is_address, analysis.endpoint)
+        for number, host in enumerate(own, start=1):
             self._names[host] = OWN if number == 1 else f"{OWN} ({number})"
-        relays = dict.fromkeys(host_of(server) for server in _servers(analysis))
+        relays = dict.fromkeys(filter(_is_address, map(host_of, _servers(analysis))))
         for number, host in enumerate((host for host in relays if host not in self._names), start=1):
             self._names[host] = f"relay {number}"
-        self._known = _replacing({host: name for host, name in self._names.items() if host})
+        self._known = _replacing(self._names)
 
     def replace(self, text: str) -> str:
         """Return a text with names in place of all addresses in it."""
@@ -127,9 +139,11 @@ def _given_names(analysis: "Analysis") -> Iterator[str]:
 
 def _is_public(name: str) -> bool:
     """Say whether a name is a service's and so nobody's own; what looks like an address gets a letter."""
-    return (
-        not name or name in _KNOWN_REALMS or owner_of(name) is not None or textual_addresses(name) == [name]
-    )
+    return not name or name in _KNOWN_REALMS or owner_of(name) is not None or _is_address(name)
+
+
+def _is_address(text: str) -> bool:
+    return textual_addresses(text) == [text]
 
 
 def _replacing(names: dict[str, str]) -> Callable[[str], str]:
