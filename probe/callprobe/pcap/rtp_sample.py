@@ -34,16 +34,17 @@ class SampledPacket(NamedTuple):
 class Sample:
     """Takes packets in order."""
 
-    __slots__ = ("_columns", "_limit", "bound")
+    __slots__ = ("bound", "columns", "limit")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._columns = tuple(array("q") for _ in SampledPacket._fields)
+        self.limit = limit
+        self.columns = tuple(array("q") for _ in SampledPacket._fields)
+        """The packets, field by field; never more than ``limit`` of them."""
         self.bound = 1 << 32
         """A packet is wanted if ``number * FACTOR``, modulo 2**32, lies below."""
 
     def __len__(self) -> int:
-        return len(self._columns[0])
+        return len(self.columns[0])
 
     def wants(self, number: int) -> bool:
         """Say whether a packet belongs to the sample."""
@@ -51,17 +52,17 @@ class Sample:
 
     def add(self, *packet: int) -> None:
         """Add a packet that is wanted: the fields of ``SampledPacket``."""
-        for column, value in zip(self._columns, packet, strict=True):
+        for column, value in zip(self.columns, packet, strict=True):
             column.append(value)
-        while len(self) > self._limit:
+        while len(self) > self.limit:
             self._thin_out()
 
     def packets(self) -> list[SampledPacket]:
         """Return what stayed, in order."""
-        return [SampledPacket(*row) for row in zip(*self._columns, strict=True)]
+        return [SampledPacket(*row) for row in zip(*self.columns, strict=True)]
 
     def _thin_out(self) -> None:
         self.bound //= 2
         kept = [packet for packet in self.packets() if self.wants(packet.number)]
-        for column, values in zip(self._columns, zip(*kept, strict=True), strict=True):
+        for column, values in zip(self.columns, zip(*kept, strict=True), strict=True):
             column[:] = array("q", values)

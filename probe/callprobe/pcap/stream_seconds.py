@@ -65,6 +65,19 @@ class SecondRows:
             self._insert(at, index)
         self._current = at
 
+    def extend(self, columns: Sequence[bytes]) -> bool:
+        """Append rows behind the last and make the last of them current; False if there is no room.
+
+        Each column in turn as the machine's integers: numbers, received and lost of 64 bits, jitters of 32.
+        """
+        if len(self) + len(columns[0]) // self._indices.itemsize > self._limit:
+            return False
+        arrays = (self._indices, self._received, self._lost, *self._jitters_us)
+        for rows, data in zip(arrays, columns, strict=True):
+            rows.frombytes(data)
+        self._current = len(self) - 1
+        return True
+
     def rows(self) -> list[SecondRow]:
         """Return all rows in order of time."""
         columns = zip(

@@ -1,0 +1,491 @@
+"""The NumPy tier: many packets at once, with the figures that plain Python gives.
+
+Pieces of the file become columns, one row a packet. What is RTP of a stream that is known waits until there
+is enough of it, then brings its streams forward all together (``column_streams``). Every other frame is
+taken on its own by ``Tally``, in the order of the file; so is the beginning of each stream.
+"""
+
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+from struct import Struct
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from callprobe.pcap import column_frames, column_streams
+from callprobe.pcap.column_frames import Bytes, Frames, Ints, RtpColumns
+from callprobe.pcap.column_keys import NOBODY, KeyTable
+from callprobe.pcap.column_streams import Known, Rows
+from callprobe.pcap.container import MAX_FRAME_BYTES, NANOSECONDS, Container, Interface
+from callprobe.pcap.flows import FlowState, FlowTable
+from callprobe.pcap.one_block import BROKEN, MORE, take_block
+from callprobe.pcap.packets import Address, Frame, Sink, UdpDatagram
+from callprobe.pcap.pcapng import ENHANCED_PACKET, MAX_BLOCK_BYTES
+from callprobe.pcap.piecewise import Piecewise
+from callprobe.pcap.read import open_capture
+from callprobe.pcap.rtp_header import read_header
+from callprobe.pcap.rtp_state import StreamState
+from callprobe.pcap.rtp_streams import StreamKey, StreamTable
+from callprobe.pcap.tally import TIME_LIMIT_NS, Tally, within_limit
+
+PIECE_BYTES: Final = 1 << 21
+FIRST_PIECE_BYTES: Final = 1 << 17
+"""The first pieces are smaller, because every stream begins slowly."""
+WAITING_ROWS: Final = 24_000
+"""So many rows are counted together; the numbers of one stream must not rise by half their range in it."""
+_FEW: Final = 24
+"""So many frames are taken sooner one by one."""
+_RECORD_START: Final = {order: Struct(order + "8xI").unpack_from for order in "<>"}
+_BLOCK_START: Final = {order: Struct(order + "II").unpack_from for order in "<>"}
+_BLOCK_HEADER_BYTES: Final = 28
+_MIN_BLOCK_BYTES: Final = 32
+_BLOCK_START_BYTES: Final = 12
+_IPV4_WORDS: Final = 2
+_IPV6_WORDS: Final = 5
+
+
+class Counted(NamedTuple):
+    """What was counted."""
+
+    tally: Tally
+    streams: StreamTable
+    flows: FlowTable
+    truncated_at_offset: int | None
+
+
+def run(
+    path: Path, sink: Sink, *, piece_bytes: int = PIECE_BYTES, waiting_rows: int = WAITING_ROWS
+) -> Counted:
+    """Read a capture up to where it breaks, so many bytes at a time. Raises CaptureError."""
+    with open_capture(path) as capture, Piecewise(path, capture, piece_bytes) as pieces:
+        reader = _Reader(pieces, sink, waiting_rows)
+        truncated_at_offset = reader.run()
+    return Counted(reader.tally, reader.media.streams, reader.media.flows, truncated_at_offset)
+
+
+class _Flows(FlowTable):
+    """Flows that can be looked at."""
+
+    def state(self, source: Address, destination: Address) -> FlowState | None:
+        """Return what is counted of a flow, unless it is left out."""
+        return self._flows.get((source, destination))
+
+
+class _Streams(StreamTable):
+    """Streams that can be looked at."""
+
+    def state(self, key: StreamKey) -> StreamState | None:
+        """Return a stream, unless it is on probation or left out."""
+        return self._streams.get(key)
+
+
+class _Media:
+    """Streams and flows."""
+
+    def __init__(self, waiting_rows: int) -> None:
+        self.streams = _Streams()
+        self.flows = _Flows()
+        self.known: list[Known] = []
+        self._by_key: dict[StreamKey, int] = {}
+        self.tables = {words: KeyTable(words) for words in (_IPV4_WORDS, _IPV6_WORDS)}
+        self._limit = waiting_rows
+        self._waiting: list[tuple[Ints, Rows]] = []
+        self._n_waiting = 0
+        self._out_of_order = False
+        self.frame: int = 0
+        """Number of the frame that is taken on its own."""
+
+    def datagram(self, datagram: UdpDatagram, *, is_rtp: bool) -> None:
+        """Take a UDP datagram, which is settled as RTP or is not."""
+        source, destination = datagram.source, datagram.destination
+        header = read_header(datagram.payload, datagram.size) if is_rtp else None
+        if header is None:
+            self.flows.add(source, destination, datagram.epoch_ns, datagram.size, is_rtp=is_rtp)
+            return
+        key = StreamKey(source, destination, header.ssrc, "plain")
+        place = self._by_key.get(key)
+        if place is not None:
+            row = Rows(
+                np.array([place], dtype=np.uint16),
+                np.array([datagram.epoch_ns], dtype=np.int64),
+                np.array([header.sequence], dtype=np.uint16),
+                np.array([header.timestamp], dtype=np.uint32),
+                np.array([datagram.size], dtype=np.int64),
+                np.array([header.second_byte], dtype=np.uint8),
+                np.array([header.profile], dtype=np.int64),
+            )
+            self.wait(np.array([self.frame], dtype=np.int64), row)
+            self._out_of_order = True
+            return
+        self.flows.add(source, destination, datagram.epoch_ns, datagram.size, is_rtp=is_rtp)
+        self.streams.take(key, datagram.epoch_ns, header, datagram.size, datagram.payload)
+        state = self.streams.state(key)
+        if state is not None:
+            self._enter(key, state)
+
+    def wait(self, frames: Ints, rows: Rows) -> None:
+        """Let packets of known streams wait, with the numbers of their frames."""
+        self._waiting.append((frames, rows))
+        self._n_waiting += len(frames)
+
+    def take_waiting(self, *, at_end: bool = False) -> None:
+        """Count the packets that wait, if there are enough or no more will come."""
+        if not self._waiting or (self._n_waiting < self._limit and not at_end):
+            return
+        frames = np.concatenate([frames for frames, _ in self._waiting])
+        rows = Rows(*map(np.concatenate, zip(*(rows for _, rows in self._waiting), strict=True)))
+        self._waiting, self._n_waiting = [], 0
+        if self._out_of_order:
+            self._out_of_order = False
+            rows = rows.picked(np.argsort(frames, kind="stable"))
+        for start in range(0, len(frames), self._limit):
+            part = rows.picked(slice(start, start + self._limit))
+            column_streams.take(part, self.known, self.flows, self.streams.grid_ns or 0)
+
+    def _enter(self, key: StreamKey, state: StreamState) -> None:
+        place = self._by_key[key] = len(self.known)
+        self.known.append(Known(state, self.flows.state(key.source, key.destination)))
+        (source, source_port), (destination, destination_port) = key.source, key.destination
+        family = socket.AF_INET6 if ":" in source else socket.AF_INET
+        addresses = socket.inet_pton(family, source) + socket.inet_pton(family, destination)
+        tail = source_port << 48 | destination_port << 32 | key.ssrc
+        words = (*np.frombuffer(addresses, dtype=np.uint64).tolist(), tail)
+        self.tables[len(words)].add(words, place)
+
+
+class _Records(NamedTuple):
+    """Frames that lie whole in the buffer."""
+
+    start: Ints
+    captured: Ints
+    wire_size: Ints
+    epoch_ns: Ints
+    interface: Ints | int
+    """Number of each one's, or of all."""
+
+
+class _Walked(NamedTuple):
+    """How far the records at hand were walked."""
+
+    records: _Records | None
+    consumed: int
+    reason: int
+    """``MORE``, ``BROKEN``, or ``_BLOCK``: a block stands there that is no enhanced packet."""
+
+
+_BLOCK: Final = 0
+
+
+class _Reader:
+    """One pass over a capture."""
+
+    def __init__(self, pieces: Piecewise, sink: Sink, waiting_rows: int) -> None:
+        self._pieces = pieces
+        self._container: Container = pieces.container
+        self.media = _Media(waiting_rows)
+        self.tally = Tally(sink, self.media)
+        self._previous_ns = 0
+        self._limit = FIRST_PIECE_BYTES
+
+    def run(self) -> int | None:
+        """Read to the end; return the offset of the first record that is not whole."""
+        broken_at = self._read()
+        self.media.take_waiting(at_end=True)
+        return broken_at
+
+    def _read(self) -> int | None:
+        pieces = self._pieces
+        while pieces.fill():
+            if not self._take():
+                return pieces.offset
+        return pieces.rest()
+
+    def _take(self) -> bool:
+        """Take what is at hand; False where the file breaks."""
+        pieces = self._pieces
+        while True:
+            view = pieces.view
+            walked = self._walk(view)
+            if walked.records is not None:
+                self._take_records(view, walked.records)
+            pieces.advance(walked.consumed)
+            self.media.take_waiting()
+            if walked.reason == MORE and walked.consumed and self._limit < len(view):
+                self._limit *= 4
+                continue
+            if walked.reason != _BLOCK:
+                return walked.reason == MORE
+            size = self._take_block()
+            if size in {MORE, BROKEN}:
+                return size == MORE
+            pieces.advance(size)
+
+    def _walk(self, view: memoryview) -> _Walked:
+        if self._container.kind == "pcap":
+            return _walk_records(view, self._container, self._limit)
+        return _walk_blocks(view, self._container, self._limit)
+
+    def _take_block(self) -> int:
+        """Take a block that is no enhanced packet; return its size."""
+        block = take_block(self._container, self._pieces.view, 0)
+        if block.frame is not None:
+            epoch_ns = self._previous_ns if block.is_timeless else within_limit(block.frame.epoch_ns)
+            self._note(epoch_ns, epoch_ns, epoch_ns, 1)
+            self.tally.note_link_type(block.frame.link_type, 1)
+            self._hand_on(block.frame._replace(number=self.tally.frames, epoch_ns=epoch_ns))
+        return block.size
+
+    def _note(self, origin_ns: int, first_ns: int, last_ns: int, frames: int) -> None:
+        if self.tally.origin_ns is None:
+            self.media.streams.grid_ns = origin_ns
+        self.tally.note_times(origin_ns, first_ns, last_ns)
+        self.tally.frames += frames
+
+    def _hand_on(self, frame: Frame) -> None:
+        self.media.frame = frame.number
+        self.tally.hand_on(frame)
+
+    def _take_records(self, view: memoryview, records: _Records) -> None:
+        first_frame = self.tally.frames + 1
+        epoch_ns = records.epoch_ns
+        self._previous_ns = int(epoch_ns[-1])
+        self._note(int(epoch_ns[0]), int(epoch_ns.min()), int(epoch_ns.max()), len(epoch_ns))
+        chunk = _Chunk(view, records, first_frame, self._container.interfaces)
+        link_types = chunk.link_types
+        for link_type in (
+            dict.fromkeys(link_types.tolist()) if isinstance(link_types, np.ndarray) else [link_types]
+        ):
+            self.tally.note_link_type(
+                link_type,
+                int(np.sum(link_types == link_type)) if isinstance(link_types, np.ndarray) else len(epoch_ns),
+            )
+        singles = np.ones(len(epoch_ns), dtype=np.bool_)
+        unknown: list[RtpColumns] = []
+        if len(epoch_ns) > _FEW:
+            for columns in chunk.rtp():
+                places = self.media.tables[len(columns.key)].find(columns.key)
+                is_known = places != NOBODY
+                if is_known.all():
+                    found = columns
+                else:
+                    found = _picked(columns, is_known)
+                    unknown.append(_picked(columns, ~is_known))
+                    places = places[is_known]
+                singles[found.place] = False
+                self._wait(chunk, found, places)
+        self._take_singly(chunk, np.flatnonzero(singles), unknown)
+
+    def _wait(self, chunk: "_Chunk", columns: RtpColumns, places: Ints) -> None:
+        if not len(places):
+            return
+        self.tally.udp_datagrams += len(places)
+        rows = Rows(
+            places.astype(np.uint16),
+            chunk.records.epoch_ns[columns.place],
+            columns.sequence,
+            columns.timestamp,
+            columns.size,
+            columns.second,
+            columns.profile,
+        )
+        self.media.wait(columns.place + chunk.first_frame, rows)
+
+    def _take_singly(self, chunk: "_Chunk", singles: Ints, unknown: Iterable[RtpColumns]) -> None:
+        """Take frames one by one, until streams that are among them are known."""
+        groups = np.full(len(chunk.records.start), NOBODY, dtype=np.int64)
+        count = 0
+        for columns in unknown:
+            digests = self.media.tables[len(columns.key)].digests(columns.key)
+            _, inverse = np.unique(digests, return_inverse=True)
+            groups[columns.place] = inverse + count
+            count += int(inverse.max()) + 1
+        settled: set[int] = set()
+        media = self.media
+        for place, group in zip(singles.tolist(), groups[singles].tolist(), strict=True):
+            if group in settled:
+                continue
+            before = len(media.known)
+            self._hand_on(chunk.frame(place))
+            if group >= 0 and len(media.known) > before:
+                settled.add(group)
+                self._settled_at(groups, group, place)
+        if settled:
+            self._take_settled(chunk, unknown, groups, settled)
+
+    @staticmethod
+    def _settled_at(groups: Ints, group: int, place: int) -> None:
+        """Note that the frames of a group up to a place were taken."""
+        taken = groups[: place + 1]
+        taken[taken == group] = NOBODY
+
+    def _take_settled(
+        self, chunk: "_Chunk", unknown: Iterable[RtpColumns], groups: Ints, settled: set[int]
+    ) -> None:
+        """Let the packets wait whose streams have become known while frames were taken one by one."""
+        for columns in unknown:
+            left = np.isin(groups[columns.place], list(settled))
+            rest = _picked(columns, left)
+            places = self.media.tables[len(rest.key)].find(rest.key)
+            self._wait(chunk, _picked(rest, places != NOBODY), places[places != NOBODY])
+            for place in rest.place[places == NOBODY].tolist():
+                self._hand_on(chunk.frame(place))
+
+
+class _Chunk:
+    """Frames that are taken together."""
+
+    def __init__(
+        self, view: memoryview, records: _Records, first_frame: int, interfaces: list[Interface]
+    ) -> None:
+        self._view = view
+        self.records = records
+        self.first_frame = first_frame
+        kinds = [interface.link_type for interface in interfaces]
+        self.link_types: Ints | int
+        if isinstance(records.interface, int):
+            self.link_types = kinds[records.interface]
+        else:
+            self.link_types = np.array(kinds, dtype=np.int64)[records.interface]
+
+    def frame(self, place: int) -> Frame:
+        """Return one of them."""
+        records = self.records
+        start = int(records.start[place])
+        data = bytes(self._view[start : start + int(records.captured[place])])
+        link_type = self.link_types if isinstance(self.link_types, int) else int(self.link_types[place])
+        wire_size = int(records.wire_size[place])
+        return Frame(self.first_frame + place, int(records.epoch_ns[place]), link_type, data, wire_size)
+
+    def rtp(self) -> list[RtpColumns]:
+        """Return the packets of RTP among them."""
+        records, buffer = self.records, np.frombuffer(self._view, dtype=np.uint8)
+        enough = int(np.searchsorted(records.start, len(buffer) - column_frames.MARGIN_BYTES))
+        if isinstance(self.link_types, int):
+            which = slice(0, enough)
+            frames = Frames(buffer, records.start[which], records.captured[which], records.wire_size[which])
+            return column_frames.rtp_columns(frames, self.link_types) if enough else []
+        found = []
+        for link_type in np.unique(self.link_types).tolist():
+            among = np.flatnonzero(self.link_types[:enough] == link_type)
+            if len(among):
+                frames = Frames(
+                    buffer, records.start[among], records.captured[among], records.wire_size[among]
+                )
+                found += [
+                    columns._replace(place=among[columns.place])
+                    for columns in column_frames.rtp_columns(frames, link_type)
+                ]
+        return found
+
+
+def _picked(columns: RtpColumns, which: np.ndarray) -> RtpColumns:
+    return RtpColumns(
+        columns.place[which],
+        tuple(words[which] for words in columns.key),
+        columns.sequence[which],
+        columns.timestamp[which],
+        columns.size[which],
+        columns.second[which],
+        columns.profile[which],
+    )
+
+
+def _walk_records(view: memoryview, container: Container, limit: int) -> _Walked:
+    """Walk the records of a pcap file."""
+    header_bytes, size = container.record_header_bytes, len(view)
+    last = min(size - header_bytes, limit)
+    unpack = _RECORD_START[container.byte_order]
+    starts: list[int] = []
+    append, at = starts.append, 0
+    while at <= last:
+        append(at)
+        at += header_bytes + unpack(view, at)[0]
+    reason = MORE
+    if at > size:
+        at = starts.pop()
+        if unpack(view, at)[0] > MAX_FRAME_BYTES:
+            reason = BROKEN
+    if not starts:
+        return _Walked(None, at, reason)
+    buffer, start = np.frombuffer(view, dtype=np.uint8), np.array(starts, dtype=np.int64)
+    kind = np.dtype((np.void, 16))
+    raw = np.ndarray((size - 15,), dtype=kind, buffer=buffer, strides=(1,))
+    fields = raw[start].view(container.byte_order + "u4").reshape(-1, 4).astype(np.int64)
+    captured = fields[:, 2]
+    too_long = np.flatnonzero(captured > MAX_FRAME_BYTES)
+    if len(too_long):
+        first = int(too_long[0])
+        at, reason = starts[first], BROKEN
+        start, fields, captured = start[:first], fields[:first], captured[:first]
+        if not first:
+            return _Walked(None, at, reason)
+    tick_ns = NANOSECONDS // container.interfaces[0].ticks_per_s
+    epoch_ns = fields[:, 0] * NANOSECONDS + fields[:, 1] * tick_ns
+    return _Walked(
+        _Records(start + header_bytes, captured.copy(), fields[:, 3].copy(), epoch_ns, 0), at, reason
+    )
+
+
+def _walk_blocks(view: memoryview, container: Container, limit: int) -> _Walked:
+    """Walk enhanced packet blocks of a pcapng file."""
+    size = len(view)
+    last = min(size - _BLOCK_START_BYTES, limit)
+    unpack = _BLOCK_START[container.byte_order]
+    starts: list[int] = []
+    append, at, reason = starts.append, 0, MORE
+    while at <= last:
+        kind, length = unpack(view, at)
+        if kind != ENHANCED_PACKET:
+            reason = _BLOCK
+            break
+        if not _MIN_BLOCK_BYTES <= length <= MAX_BLOCK_BYTES:
+            reason = BROKEN
+            break
+        append(at)
+        at += length + 3 & ~3
+    if at > size:
+        at, reason = starts.pop(), MORE
+    if not starts:
+        return _Walked(None, at, reason)
+    return _checked_blocks(view, container, np.array([*starts, at], dtype=np.int64), reason)
+
+
+def _checked_blocks(view: memoryview, container: Container, edges: Ints, reason: int) -> _Walked:
+    """Return the packets of blocks, up to one that contradicts itself."""
+    buffer = np.frombuffer(view, dtype=np.uint8)
+    start, end = edges[:-1], edges[1:]
+    raw = np.ndarray((len(buffer) - 27,), dtype="V28", buffer=buffer, strides=(1,))
+    fields = raw[start].view(container.byte_order + "u4").reshape(-1, 7).astype(np.int64)
+    trailer = column_frames.words(buffer, end - 4, container.byte_order + "u4")
+    interface, captured = fields[:, 2].copy(), fields[:, 5].copy()
+    good = (trailer == fields[:, 1]) & (interface < len(container.interfaces)) & (captured <= MAX_FRAME_BYTES)
+    good &= captured + _BLOCK_HEADER_BYTES <= end - start - 4
+    at = int(edges[-1])
+    if not good.all():
+        first = int(np.argmin(good))
+        at, reason = int(edges[first]), BROKEN
+        start, fields = start[:first], fields[:first]
+        interface, captured = interface[:first], captured[:first]
+        if not first:
+            return _Walked(None, at, reason)
+    ticks = fields[:, 3].astype(np.uint64) << np.uint64(32) | fields[:, 4].astype(np.uint64)
+    used = np.unique(interface).tolist()
+    epoch_ns = np.empty(len(start), dtype=np.int64)
+    for number in used:
+        which = interface == number
+        epoch_ns[which] = _epochs(ticks[which], container.interfaces[number])
+    numbers: Ints | int = interface if len(used) > 1 else int(used[0])
+    records = _Records(start + _BLOCK_HEADER_BYTES, captured, fields[:, 6].copy(), epoch_ns, numbers)
+    return _Walked(records, at, reason)
+
+
+def _epochs(ticks: np.ndarray, interface: Interface) -> Ints:
+    """Return times in nanoseconds since 1970, within the limit."""
+    tick_ns, rest = divmod(NANOSECONDS, interface.ticks_per_s)
+    largest = int(ticks.max())
+    highest_ns = largest * tick_ns + interface.offset_s * NANOSECONDS
+    if rest or not tick_ns or largest * tick_ns > TIME_LIMIT_NS or abs(highest_ns) > TIME_LIMIT_NS:
+        return np.array([within_limit(interface.epoch_ns(tick)) for tick in ticks.tolist()], dtype=np.int64)
+    found = ticks.astype(np.int64) * tick_ns + interface.offset_s * NANOSECONDS
+    return np.maximum(found, 0)
