@@ -20,7 +20,6 @@ from callprobe.media.session import Label, NetworkNumber
 from callprobe.net import clock
 from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.loop import StampedLoop
-from callprobe.net.precise import PreciseSelector
 from callprobe.responder.app import build_app
 from callprobe.responder.limits import Limits
 from callprobe.responder.networks import NetworkPrefix, NetworkTable
@@ -68,18 +67,13 @@ def serve_command(listen: str, config: Path | None) -> None:
     try:
         host, port = _address(listen, tls)
         _check_tls(tls)
-        with contextlib.ExitStack() as sockets, asyncio.Runner(loop_factory=_precise_loop) as runner:
+        with contextlib.ExitStack() as sockets, asyncio.Runner(loop_factory=StampedLoop) as runner:
             listener, udp = bind_ports(host, port, settings.ports)
             for opened in (listener, *udp):
                 sockets.enter_context(opened)
             runner.run(_serve(listener, udp, settings, table, tls))
     except (ListenError, PortsError) as error:
         raise WrongInputError(f"--listen: {error}") from error
-
-
-def _precise_loop() -> StampedLoop:
-    """Return a loop whose timers keep the schedules of media better than to a millisecond."""
-    return StampedLoop(PreciseSelector())
 
 
 def _address(listen: str, tls: Tls | None) -> tuple[str, int]:

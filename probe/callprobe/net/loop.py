@@ -15,7 +15,6 @@ import errno
 import functools
 import ipaddress
 import os
-import selectors
 import socket
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -26,6 +25,7 @@ from callprobe.net import clock, udp
 from callprobe.net.contract import NetError
 from callprobe.net.failures import failure_of
 from callprobe.net.guard import Guard
+from callprobe.net.precise import PreciseSelector
 from callresults.failure import Failure
 
 Direction = Literal["in", "out"]
@@ -223,13 +223,14 @@ class StampedTransport(asyncio.DatagramTransport):
 class StampedLoop(asyncio.SelectorEventLoop):
     """asyncio's loop with ``StampedTransport`` for datagrams and the local guard before every connection.
 
+    Its timers are not rounded up to milliseconds, which is what schedules of media need.
+
     Use it as ``asyncio.Runner(loop_factory=StampedLoop)``.
     """
 
-    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
-        """Make a loop, on the system's best selector if none is given."""
+    def __init__(self) -> None:
         self._guard = Guard.from_environ(os.environ)  # first: it may refuse, and a loop must then not be open
-        super().__init__(selector)
+        super().__init__(PreciseSelector())
 
     async def create_datagram_endpoint(  # type: ignore[override]
         self,
