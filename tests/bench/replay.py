@@ -1,13 +1,12 @@
 """How late a replay sends: the probe by its own log, the far end by its record, on loopback in real time.
 
 ``python tests/bench/replay.py [SECONDS]``. The goal is p99 of |sent - scheduled| within 1 ms on a machine
-that does nothing else; what a bare wait is late by stands beside it, for that is what the machine allows.
+that does nothing else; what a bare sleep is late by stands beside it: that is what the machine allows.
 """
 
 import asyncio
 import os
 import random
-import select
 import sys
 import time
 from collections.abc import Iterable
@@ -32,8 +31,8 @@ from helpers.processes import responder
 from helpers.recorded import LOCAL, REMOTE, recording
 
 GOAL_MS = 1.0
-WAITS = 400
-WAIT_S = 0.005
+SLEEPS = 400
+SLEEP_S = 0.005
 
 
 class Lateness(NamedTuple):
@@ -54,13 +53,13 @@ def lateness(who: str, late_ns: Iterable[int]) -> Lateness:
 
 
 def of_the_machine() -> Lateness:
-    """Return by how much a bare wait is late."""
+    """Return by how much a bare sleep is late."""
     late = []
-    for _ in range(WAITS):
-        due_ns = time.monotonic_ns() + int(WAIT_S * 1e9)
-        select.select([], [], [], WAIT_S)
+    for _ in range(SLEEPS):
+        due_ns = time.monotonic_ns() + int(SLEEP_S * 1e9)
+        time.sleep(SLEEP_S)
         late.append(time.monotonic_ns() - due_ns)
-    return lateness("a bare wait", late)
+    return lateness("a bare sleep", late)
 
 
 class Watched(Runner):
