@@ -4,7 +4,8 @@ A row is a packet that ``plain_frames``, ``is_plain_rtp`` and ``read_header`` wo
 line is drawn in the same place. Every other frame is left to them.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +121,7 @@ def gathered(buffer: Bytes, starts: Ints, layout: np.dtype[np.void]) -> NDArray[
 def words(buffer: Bytes, starts: Ints, kind: str) -> Ints:
     """Return the numbers of a type, ``>u2`` for example, that begin at these offsets."""
     size = np.dtype(kind).itemsize
-    raw = np.ndarray((len(buffer) - size + 1,), dtype=kind, buffer=buffer, strides=(1,))
+    raw: NDArray[np.integer] = np.ndarray((len(buffer) - size + 1,), dtype=kind, buffer=buffer, strides=(1,))
     return raw[starts].astype(np.int64)
 
 
@@ -130,33 +131,53 @@ def _true(mask: Bools) -> Ints:
 
 def _ip_starts(frames: Frames, link_type: int) -> tuple[int | Ints, int | Ints]:
     """Return where IP begins, counted from each frame's first byte, and its EtherType."""
-    buffer, start = frames.buffer, frames.start
     if link_type == plain_frames.ETHERNET:
-        return _ethernet(buffer, start)
-    if link_type in plain_frames.RAW:
-        version = buffer[start] >> 4
-        ipv6 = np.where(version == 6, plain_frames.IPV6, 0)
-        return 0, np.where(version == 4, plain_frames.IPV4, ipv6)
-    if link_type == plain_frames.RAW_IPV4:
-        return 0, plain_frames.IPV4
-    if link_type == plain_frames.RAW_IPV6:
-        return 0, plain_frames.IPV6
-    if link_type == plain_frames.SLL:
-        return 16, _cooked(buffer, start + 2, start + 14)
-    if link_type == plain_frames.SLL2:
-        return 20, _cooked(buffer, start + 8, start)
-    if link_type in plain_frames.LOOPBACK:
-        family = np.minimum(words(buffer, start, "<u4"), words(buffer, start, ">u4"))
-        kind = np.zeros(len(start), dtype=np.int64)
-        for number, ethertype in plain_frames.LOOPBACK_FAMILIES.items():
-            kind[family == number] = ethertype
-        return 4, kind
-    return 0, 0
+        return _ethernet(frames.buffer, frames.start)
+    header_bytes, kind_of = _LINKS.get(link_type, (0, _nothing))
+    return header_bytes, kind_of(frames.buffer, frames.start)
 
 
-def _cooked(buffer: Bytes, hardware: Ints, kind: Ints) -> Ints:
-    is_ip = words(buffer, hardware, ">u2") != plain_frames.RADIOTAP
-    return words(buffer, kind, ">u2") * is_ip
+def _nothing(_buffer: Bytes, _start: Ints) -> int:
+    return 0
+
+
+def _raw(buffer: Bytes, start: Ints) -> Ints:
+    kind: Ints = _ETHERTYPES[buffer[start] >> 4]
+    return kind
+
+
+def _cooked(buffer: Bytes, start: Ints) -> Ints:
+    kind = words(buffer, start + 14, ">u2")
+    kind[words(buffer, start + 2, ">u2") == plain_frames.RADIOTAP] = 0
+    return kind
+
+
+def _cooked2(buffer: Bytes, start: Ints) -> Ints:
+    kind = words(buffer, start, ">u2")
+    kind[words(buffer, start + 8, ">u2") == plain_frames.RADIOTAP] = 0
+    return kind
+
+
+def _loopback(buffer: Bytes, start: Ints) -> Ints:
+    family = np.minimum(words(buffer, start, "<u4"), words(buffer, start, ">u4"))
+    kind = np.zeros(len(start), dtype=np.int64)
+    for number, ethertype in plain_frames.LOOPBACK_FAMILIES.items():
+        kind[family == number] = ethertype
+    return kind
+
+
+_ETHERTYPES: Final[Ints] = np.zeros(16, dtype=np.int64)
+"""By version of IP."""
+_ETHERTYPES[[4, 6]] = plain_frames.IPV4, plain_frames.IPV6
+_LINKS: Final[dict[int, tuple[int, Callable[[Bytes, Ints], int | Ints]]]] = {
+    **dict.fromkeys(plain_frames.RAW, (0, _raw)),
+    plain_frames.RAW_IPV4: (0, lambda _buffer, _start: plain_frames.IPV4),
+    plain_frames.RAW_IPV6: (0, lambda _buffer, _start: plain_frames.IPV6),
+    plain_frames.SLL: (16, _cooked),
+    plain_frames.SLL2: (20, _cooked2),
+    **dict.fromkeys(plain_frames.LOOPBACK, (4, _loopback)),
+}
+"""By link type: the size of its header, and what gives the EtherTypes."""
 
 
 def _ethernet(buffer: Bytes, start: Ints) -> tuple[int | Ints, Ints]:

@@ -26,19 +26,16 @@ _DOUBLINGS: Final = 6
 class Jitter:
     """The jitter after each row, by clock."""
 
-    def __init__(self, values: Floats, at: Ints, starts: Ints, first_blocks: Ints) -> None:
+    def __init__(self, values: Floats, at: Ints, first_blocks: Ints) -> None:
         self._values = values
         self._at = at
-        whole = np.add.reduceat(values.sum(axis=0), first_blocks, axis=1)
-        self.sums: Floats = whole
+        self.sums: Floats = np.add.reduceat(values.sum(axis=0), first_blocks, axis=1)
         """Of each stream."""
         self.most: Floats = np.maximum.reduceat(values.max(axis=0), first_blocks, axis=1)
-        del starts
 
     def at(self, rows: Ints) -> Floats:
         """Return the jitter after some rows."""
-        n_blocks = self._values.shape[2]
-        place, block = np.divmod(self._at[rows], n_blocks)
+        place, block = np.divmod(self._at[rows], self._values.shape[2])
         found: Floats = self._values[place, :, block].T
         return found
 
@@ -48,24 +45,26 @@ def jitters(gap_ns: Ints, ticks: Ints, starts: Ints, counts: Ints, times: Sequen
     blocks = (counts + (_BLOCK - 1)) // _BLOCK
     first_blocks = np.cumsum(blocks) - blocks
     n_blocks = int(blocks.sum())
-    of_stream = np.repeat(np.arange(len(starts)), counts)
-    rank = np.arange(len(gap_ns)) - starts[of_stream]
-    at = (rank % _BLOCK) * n_blocks + first_blocks[of_stream] + rank // _BLOCK
+    rank = np.arange(len(gap_ns)) - np.repeat(starts - first_blocks * _BLOCK, counts)
+    at = (rank % _BLOCK) * n_blocks + rank // _BLOCK
     gaps_ms, stamps = np.zeros(_BLOCK * n_blocks), np.zeros(_BLOCK * n_blocks)
     gaps_ms[at] = gap_ns * NANOSECOND_MS
     stamps[at] = ticks
-    values = np.abs(gaps_ms.reshape(_BLOCK, 1, n_blocks) - stamps.reshape(_BLOCK, 1, n_blocks) * _TICKS_MS)
-    jitter = np.zeros((len(CLOCKS_HZ), n_blocks))
-    for row in values:
-        row -= jitter
-        row *= GAIN
-        jitter += row
-        row[:] = jitter
-    before = np.array([of_stream.jitter for of_stream in times]).T
-    carried = _carried(jitter, before, blocks, first_blocks)
-    values += carried * _FADED.reshape(_BLOCK, 1, 1)
+    values = stamps.reshape(_BLOCK, 1, n_blocks) * _TICKS_MS
+    before = np.zeros((len(CLOCKS_HZ), n_blocks))
+    for row, gap_ms in zip(values, gaps_ms.reshape(_BLOCK, n_blocks), strict=True):
+        np.subtract(gap_ms, row, out=row)
+        np.abs(row, out=row)
+        np.subtract(row, before, out=row)
+        np.multiply(row, GAIN, out=row)
+        before = np.add(row, before, out=row)
+    carried = _carried(before, np.array([of_stream.jitter for of_stream in times]).T, blocks, first_blocks)
+    faded = np.empty_like(carried)
+    for row, left in zip(values, _FADED, strict=True):
+        np.multiply(carried, left, out=faded)
+        np.add(row, faded, out=row)
     _clear_behind(values, counts, blocks, first_blocks)
-    return Jitter(values, at, starts, first_blocks)
+    return Jitter(values, at, first_blocks)
 
 
 def _carried(ends: Floats, before: Floats, blocks: Ints, first_blocks: Ints) -> Floats:
@@ -96,6 +95,5 @@ def _clear_behind(values: Floats, counts: Ints, blocks: Ints, first_blocks: Ints
     """Put zeros where the last block of a stream has no rows."""
     filled = counts - (blocks - 1) * _BLOCK
     behind = np.arange(_BLOCK).reshape(-1, 1) >= filled
-    last = first_blocks + blocks - 1
     row, stream = np.nonzero(behind)
-    values[row, :, last[stream]] = 0.0
+    values[row, :, (first_blocks + blocks - 1)[stream]] = 0.0

@@ -5,7 +5,7 @@ The figures are those of ``StreamState.add``, packet by packet. Streams whose pa
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +14,12 @@ from callprobe.pcap.column_frames import Bools, Bytes, Ints
 from callprobe.pcap.column_jitter import Jitter, jitters
 from callprobe.pcap.flows import FlowState, FlowTable
 from callprobe.pcap.rtp_header import NO_EXTENSION, RtpHeader
-from callprobe.pcap.rtp_numbers import HALF_WINDOW, MAX_JUMP, MAX_MISORDER, WINDOW
+from callprobe.pcap.rtp_numbers import HALF_WINDOW, MAX_JUMP, MAX_MISORDER, WINDOW, Numbers
 from callprobe.pcap.rtp_sample import FACTOR, NO_STEP
 from callprobe.pcap.rtp_state import MAX_PROFILES, StreamState
 from callprobe.pcap.rtp_times import SECOND_NS, SILENCE_TICKS
 
+Number = TypeVar("Number", bound=np.integer)
 _FEW: Final = 4
 """So many packets of a stream are taken sooner one by one."""
 _APART: Final = 1 << 40
@@ -48,7 +49,15 @@ class Rows(NamedTuple):
 
     def picked(self, which: Ints | Bools | slice) -> "Rows":
         """Return some of them."""
-        return Rows(*(column[which] for column in self))
+        return Rows(
+            self.stream[which],
+            self.epoch_ns[which],
+            self.sequence[which],
+            self.timestamp[which],
+            self.size[which],
+            self.second[which],
+            self.profile[which],
+        )
 
 
 class _Segments:
@@ -90,7 +99,7 @@ class _Segments:
             sums + (np.array(before, dtype=np.int64) - sums[self.starts] + values[self.starts])[self.of_row]
         )
 
-    def lagged(self, values: NDArray[np.generic], before: Sequence[int]) -> NDArray[np.generic]:
+    def lagged(self, values: NDArray[Number], before: Sequence[int]) -> NDArray[Number]:
         """Return for each row the value of the row before it in its stream."""
         found = np.empty_like(values)
         found[1:] = values[:-1]
@@ -124,7 +133,7 @@ def _take_sorted(rows: Rows, segments: _Segments, known: Sequence[Known], grid_n
     states = [known[stream].state for stream in segments.streams]
     numbers = _numbers(rows, segments, states)
     rare = _rare(numbers, segments, states)
-    far = _far(numbers, segments, states) & ~rare
+    far = _far(numbers, segments) & ~rare
     if not (rare.any() or far.any()):
         _Batch(rows, segments, states, numbers, grid_ns).take()
         return
@@ -205,9 +214,8 @@ def _rare(numbers: _Numbers, segments: _Segments, states: Sequence[StreamState])
     return rare
 
 
-def _far(numbers: _Numbers, segments: _Segments, states: Sequence[StreamState]) -> Bools:
+def _far(numbers: _Numbers, segments: _Segments) -> Bools:
     """Say which streams go on by more than the window has room for."""
-    del states
     furthest = np.maximum.reduceat(numbers.above, segments.starts)
     far: Bools = furthest > HALF_WINDOW - 2 * MAX_JUMP
     return far
@@ -367,15 +375,8 @@ class _Batch:
             if key in came:
                 continue
             came.add(key)
-            if number <= 0:
-                window, number = (
-                    self._states[place].numbers.window,
-                    number + self._states[place].numbers.highest,
-                )
-                byte, bit = number >> 3 & _WINDOW_BYTES - 1, 1 << (number & 7)
-                if window[byte] & bit:
-                    continue
-                window[byte] |= bit
+            if number <= 0 and not _marks(self._states[place].numbers, number):
+                continue
             received[row], lost[row] = 1, -1
             late[place] += 1
         return late
@@ -497,68 +498,100 @@ class _Batch:
         segments = self._segments
         second = (self._rows.epoch_ns - self._grid_ns) // SECOND_NS
         shift = [state.times.rows.seconds_each.bit_length() - 1 for state in self._states]
-        index = second >> segments.spread(shift) if any(shift) else second
-        changes = np.empty(len(index), dtype=np.bool_)
-        changes[1:] = index[1:] != index[:-1]
+        row = second >> segments.spread(shift) if any(shift) else second
+        changes = np.empty(len(row), dtype=np.bool_)
+        changes[1:] = row[1:] != row[:-1]
         changes[segments.starts] = True
         starts = np.flatnonzero(changes)
-        ends = np.append(starts[1:], len(index)) - 1
+        ends = np.append(starts[1:], len(row)) - 1
+        edges = np.searchsorted(starts, segments.starts)
         runs = _Runs(
-            index[starts],
+            row[starts],
             second[ends],
-            np.add.reduceat(received, starts),
-            np.add.reduceat(lost, starts),
+            (np.add.reduceat(received, starts), np.add.reduceat(lost, starts)),
             found.at(ends),
+            edges,
         )
-        edges = np.searchsorted(starts, [*segments.starts.tolist(), len(index)]).tolist()
-        jitter_us = np.minimum(np.rint(runs.jitter * 1000.0), _MOST_US).astype(np.uint32)
-        for state, start, end in zip(self._states, edges[:-1], edges[1:], strict=True):
-            runs.enter(state, start, end, jitter_us)
+        bounds = [*edges.tolist(), len(starts)]
+        for state, start, end in zip(self._states, bounds[:-1], bounds[1:], strict=True):
+            runs.enter(state, start, end)
 
 
-class _Runs(NamedTuple):
-    """Rows of a stream in a row whose second has one row in the stream's seconds."""
+class _Runs:
+    """Packets of a stream that follow one another within one row of the stream's seconds."""
 
-    index: Ints
-    second: Ints
-    """Of the last packet."""
-    received: Ints
-    lost: Ints
-    jitter: NDArray[np.float64]
-    """By clock, after the last packet."""
+    def __init__(
+        self,
+        row: Ints,
+        second: Ints,
+        counts: tuple[Ints, Ints],
+        jitter: NDArray[np.float64],
+        edges: Ints,
+    ) -> None:
+        """Take, of each run: its row, the second of its last packet, what was received and lost.
 
-    def enter(self, state: StreamState, start: int, end: int, jitter_us: NDArray[np.uint32]) -> None:
-        """Enter what happened in the seconds of one stream."""
+        ``edges`` is where the runs of each stream begin.
+        """
+        received, lost = counts
+        self._row: list[int] = row.tolist()
+        self._second: list[int] = second.tolist()
+        self._received: list[int] = received.tolist()
+        self._lost: list[int] = lost.tolist()
+        self._jitter: list[list[float]] = jitter.T.tolist()
+        falls = row[1:] <= row[:-1]
+        falls[edges[1:] - 1] = False
+        self._falls: Ints = np.flatnonzero(falls) + 1
+        written = np.array(counts)
+        written[:, np.append(edges[1:], len(row)) - 1] = 0
+        jitter_us = np.minimum(np.rint(jitter * 1000.0), _MOST_US).astype(np.uint32)
+        self._columns: list[tuple[bytes, int]] = [
+            (column.tobytes(), column.itemsize) for column in (row, *written, *jitter_us)
+        ]
+
+    def enter(self, state: StreamState, start: int, end: int) -> None:
+        """Enter the runs of one stream."""
         times, rows = state.times, state.times.rows
-        if int(self.index[start]) == rows.last_index:
-            times.row_received += int(self.received[start])
-            times.row_lost += int(self.lost[start])
-            times.second = int(self.second[start])
-            if end == start + 1:
-                return
-            times.jitter = self.jitter[:, start].tolist()
+        if self._row[start] == rows.last_index:
+            times.row_received += self._received[start]
+            times.row_lost += self._lost[start]
+            times.second = self._second[start]
+            times.jitter = self._jitter[start]
             start += 1
-        times.end_row()
-        last = rows.last_index
-        fresh = self.index[start:end]
-        rises = bool((fresh[1:] > fresh[:-1]).all()) and (last is not None and int(fresh[0]) > last)
-        if rises and self._extend(state, start, end, jitter_us):
-            times.row_received, times.row_lost = int(self.received[end - 1]), int(self.lost[end - 1])
-            times.second = int(self.second[end - 1])
+        if start == end:
             return
+        times.end_row()
+        if self._append(state, start, end):
+            start = end - 1
         for run in range(start, end):
             if run > start:
                 times.end_row()
-            rows.move(int(self.second[run]))
-            times.second = int(self.second[run])
-            times.row_received, times.row_lost = int(self.received[run]), int(self.lost[run])
-            times.jitter = self.jitter[:, run].tolist()
+            rows.move(self._second[run])
+            times.second = self._second[run]
+            times.row_received, times.row_lost = self._received[run], self._lost[run]
+            times.jitter = self._jitter[run]
 
-    def _extend(self, state: StreamState, start: int, end: int, jitter_us: NDArray[np.uint32]) -> bool:
-        received, lost = self.received[start:end].copy(), self.lost[start:end].copy()
-        received[-1] = lost[-1] = 0
-        columns = [self.index[start:end], received, lost, *jitter_us[:, start:end]]
-        return state.times.rows.extend([column.tobytes() for column in columns])
+    def _append(self, state: StreamState, start: int, end: int) -> bool:
+        """Append what is behind all rows, where there is room for it."""
+        last = state.times.rows.last_index
+        if last is None or self._row[start] <= last or self._falls_within(start + 1, end):
+            return False
+        return state.times.rows.extend([data[start * size : end * size] for data, size in self._columns])
+
+    def _falls_within(self, start: int, end: int) -> bool:
+        """Say whether a run lies before the one that precedes it."""
+        if not len(self._falls):
+            return False
+        first, last = np.searchsorted(self._falls, (start, end))
+        return bool(last > first)
+
+
+def _marks(numbers: Numbers, above: int) -> bool:
+    """Enter a number, counted from the highest; False if it had come before."""
+    number = numbers.highest + above
+    byte, bit = number >> 3 & _WINDOW_BYTES - 1, 1 << (number & 7)
+    is_new = not numbers.window[byte] & bit
+    numbers.window[byte] |= bit
+    return is_new
 
 
 def _hashed(number: Ints) -> Ints:

@@ -6,7 +6,8 @@ taken on its own by ``Tally``, in the order of the file; so is the beginning of 
 """
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from callprobe.pcap import column_frames, column_streams
-from callprobe.pcap.column_frames import Bytes, Frames, Ints, RtpColumns
+from callprobe.pcap.column_frames import Frames, Ints, RtpColumns
 from callprobe.pcap.column_keys import NOBODY, KeyTable
 from callprobe.pcap.column_streams import Known, Rows
 from callprobe.pcap.container import MAX_FRAME_BYTES, NANOSECONDS, Container, Interface
@@ -139,8 +140,9 @@ class _Media:
         if self._out_of_order:
             self._out_of_order = False
             rows = rows.picked(np.argsort(frames, kind="stable"))
-        for start in range(0, len(frames), self._limit):
-            part = rows.picked(slice(start, start + self._limit))
+        edges = np.linspace(0, len(frames), 1 + -(-len(frames) // (2 * self._limit)), dtype=np.int64).tolist()
+        for start, end in pairwise(edges):
+            part = rows.picked(slice(start, end))
             column_streams.take(part, self.known, self.flows, self.streams.grid_ns or 0)
 
     def _enter(self, key: StreamKey, state: StreamState) -> None:
@@ -252,14 +254,8 @@ class _Reader:
         self._previous_ns = int(epoch_ns[-1])
         self._note(int(epoch_ns[0]), int(epoch_ns.min()), int(epoch_ns.max()), len(epoch_ns))
         chunk = _Chunk(view, records, first_frame, self._container.interfaces)
-        link_types = chunk.link_types
-        for link_type in (
-            dict.fromkeys(link_types.tolist()) if isinstance(link_types, np.ndarray) else [link_types]
-        ):
-            self.tally.note_link_type(
-                link_type,
-                int(np.sum(link_types == link_type)) if isinstance(link_types, np.ndarray) else len(epoch_ns),
-            )
+        for link_type, frames in chunk.frames_by_link_type():
+            self.tally.note_link_type(link_type, frames)
         singles = np.ones(len(epoch_ns), dtype=np.bool_)
         unknown: list[RtpColumns] = []
         if len(epoch_ns) > _FEW:
@@ -347,6 +343,14 @@ class _Chunk:
             self.link_types = kinds[records.interface]
         else:
             self.link_types = np.array(kinds, dtype=np.int64)[records.interface]
+
+    def frames_by_link_type(self) -> Iterator[tuple[int, int]]:
+        """Yield link types in the order in which they are met, with their frames."""
+        if isinstance(self.link_types, int):
+            yield self.link_types, len(self.records.start)
+            return
+        for link_type in dict.fromkeys(self.link_types.tolist()):
+            yield link_type, int((self.link_types == link_type).sum())
 
     def frame(self, place: int) -> Frame:
         """Return one of them."""
