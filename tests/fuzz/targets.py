@@ -309,23 +309,23 @@ def _dialects() -> Iterator[Target]:
     from callprobe.dialect.registry import LOOKS
 
     for name in ("open", *LOOKS, f"random:{LOOKS[0]}"):
-        yield Target(f"dialect-{name.replace(':', '-')}", "dialect", _dialect(name))
+        yield Target(f"dialect-{name.replace(':', '-')}", "dialect", _dialect(name), 400)
 
 
 def targets() -> tuple[Target, ...]:
     """Return every target."""
     return (
-        Target("wire-demux", "wire", _demux),
-        Target("wire-stun", "wire", _stun),
-        Target("wire-rtp", "wire", _rtp),
+        Target("wire-demux", "wire", _demux, 64),
+        Target("wire-stun", "wire", _stun, 600),
+        Target("wire-rtp", "wire", _rtp, 256),
         Target("wire-rtcp", "wire", _rtcp),
         Target("wire-rtcp-bodies", "wire", _rtcp_bodies),
         Target("wire-dtls", "wire", _dtls),
         Target("wire-dtls-messages", "wire", _dtls_messages),
         Target("wire-certificate", "wire", _certificate),
-        Target("wire-ms-turn", "wire", _ms_turn),
-        Target("wire-zoom", "wire", _zoom),
-        Target("wire-reflector", "wire", _reflector),
+        Target("wire-ms-turn", "wire", _ms_turn, 400),
+        Target("wire-zoom", "wire", _zoom, 256),
+        Target("wire-reflector", "wire", _reflector, 256),
         *_dialects(),
         Target("dissection", "file", _dissection),
         Target("file-packet-record", "file", _packet_record, 4096),

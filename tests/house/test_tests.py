@@ -18,7 +18,7 @@ SKIPS = {
     "pytest.mark.xfail",
 }
 EXCUSED = {
-    ("tests/bench/replay.py", "time.sleep"): "how late a bare sleep is, is what it measures beside the replay",
+    ("tests/bench/replay.py", "time.sleep"): "it measures how late a bare sleep is, beside the replay",
     ("tests/conftest.py", "pytest.skip"): "the one place where an absent peer is reported",
     ("tests/rtc/test_answerer.py", "asyncio.sleep"): "that a far end stays silent shows only after a time",
     ("tests/rtc/test_call.py", "asyncio.sleep"): "the network changes in the middle of a call in real time",
