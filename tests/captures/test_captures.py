@@ -93,6 +93,14 @@ def test_every_look_meets_every_policy() -> None:
     assert {path.stem for path in FOLDER.glob("*.pcap")} == {case.stem for case in CASES}
 
 
+def test_end_of_a_call_is_told() -> None:
+    """A call is one span, and the farewell to the relay is its end."""
+    (call,) = analysis_of(Case("whatsapp-2023", "clean")).calls
+
+    assert (call.ended_by, call.ended_s) == ("relay_end", call.end_s)
+    assert call.end_s - call.start_s > 10
+
+
 def test_unanswered_pings_are_told() -> None:
     """A killed Telegram call reads as such."""
     assert "never answered" in told(Case("telegram-v2", "august"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from callprobe.pcap.calls import Call, calls
 from callprobe.pcap.clues import Clues
 from callprobe.pcap.dissect import Findings, dissect
 from callprobe.pcap.distance import Distance, nearest
@@ -24,6 +25,18 @@ from callprobe.pcap.stages import CaptureStage
 from callprobe.pcap.story import story
 from callprobe.pcap.transactions import StunCounts
 from callprobe.pcap.turn import TurnCounts
+
+
+class CallSpan(Struct, frozen=True, kw_only=True):
+    """One call of a capture, or what the capture holds of it."""
+
+    start_s: float
+    end_s: float
+    """Last thing of the call that was seen."""
+    ended_s: float | None
+    """When its end was said aloud; null where it was not."""
+    ended_by: str | None
+    """``relay_end``, ``turn_release``, ``rtcp_bye``, ``dtls_close`` or ``sip_bye``."""
 
 
 class Analysis(Struct, frozen=True, kw_only=True):
@@ -62,6 +75,8 @@ class Analysis(Struct, frozen=True, kw_only=True):
     clues: Clues
     icmp_quotes: dict[str, int]
     """UDP datagrams quoted by ICMP errors, by ``v4 3/3`` (version, type, code)."""
+    calls: tuple[CallSpan, ...]
+    """What lies far apart, or was ended before, is another call; stages name theirs by its place here."""
     stages: tuple[CaptureStage, ...]
     distance: Distance | None
     """How the capture differs from the nearest dialect; null when none comes near."""
@@ -99,9 +114,20 @@ def analysis_of(found: Findings, name: str) -> Analysis:
         flows=found.flows,
         clues=found.clues,
         icmp_quotes=found.quotes,
+        calls=tuple(map(_span, calls(found))),
         stages=found.stages,
         distance=nearest(found),
         story=story(found),
+    )
+
+
+def _span(call: Call) -> CallSpan:
+    end = call.ends[0] if call.ends else None
+    return CallSpan(
+        start_s=round(call.start_s, 6),
+        end_s=round(call.end_s, 6),
+        ended_s=None if end is None else round(end.at_s, 6),
+        ended_by=None if end is None else end.kind,
     )
 
 
