@@ -166,7 +166,7 @@ def analysis(found: Findings, **changes: Any) -> Analysis:
         "distance": None,
         "story": story(found),
     }
-    return Analysis(**{**shared, **own, **changes})
+    return Analysis(**{**shared, **own, "calls": (), **changes})
 
 
 def _neutral(kind: inspect.Type) -> Any:
