@@ -9,7 +9,6 @@ import socket
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from struct import Struct
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,17 +17,17 @@ from callprobe.pcap import column_frames, column_streams
 from callprobe.pcap.column_frames import Frames, Ints, RtpColumns
 from callprobe.pcap.column_keys import NOBODY, KeyTable
 from callprobe.pcap.column_streams import Known, Rows
-from callprobe.pcap.container import MAX_FRAME_BYTES, NANOSECONDS, Container, Interface
+from callprobe.pcap.column_walk import BLOCK, Records, walk
+from callprobe.pcap.container import Container, Interface
 from callprobe.pcap.flows import FlowState, FlowTable
 from callprobe.pcap.one_block import BROKEN, MORE, take_block
 from callprobe.pcap.packets import Address, Frame, Sink, UdpDatagram
-from callprobe.pcap.pcapng import ENHANCED_PACKET, MAX_BLOCK_BYTES
 from callprobe.pcap.piecewise import Piecewise
 from callprobe.pcap.read import open_capture
 from callprobe.pcap.rtp_header import read_header
 from callprobe.pcap.rtp_state import StreamState
 from callprobe.pcap.rtp_streams import StreamKey, StreamTable
-from callprobe.pcap.tally import TIME_LIMIT_NS, Tally, within_limit
+from callprobe.pcap.tally import Tally, within_limit
 
 PIECE_BYTES: Final = 1 << 21
 FIRST_PIECE_BYTES: Final = 1 << 17
@@ -37,11 +36,6 @@ WAITING_ROWS: Final = 24_000
 """So many rows are counted together; the numbers of one stream must not rise by half their range in it."""
 _FEW: Final = 24
 """So many frames are taken sooner one by one."""
-_RECORD_START: Final = {order: Struct(order + "8xI").unpack_from for order in "<>"}
-_BLOCK_START: Final = {order: Struct(order + "II").unpack_from for order in "<>"}
-_BLOCK_HEADER_BYTES: Final = 28
-_MIN_BLOCK_BYTES: Final = 32
-_BLOCK_START_BYTES: Final = 12
 _IPV4_WORDS: Final = 2
 _IPV6_WORDS: Final = 5
 
@@ -156,29 +150,6 @@ class _Media:
         self.tables[len(words)].add(words, place)
 
 
-class _Records(NamedTuple):
-    """Frames that lie whole in the buffer."""
-
-    start: Ints
-    captured: Ints
-    wire_size: Ints
-    epoch_ns: Ints
-    interface: Ints | int
-    """Number of each one's, or of all."""
-
-
-class _Walked(NamedTuple):
-    """How far the records at hand were walked."""
-
-    records: _Records | None
-    consumed: int
-    reason: int
-    """``MORE``, ``BROKEN``, or ``_BLOCK``: a block stands there that is no enhanced packet."""
-
-
-_BLOCK: Final = 0
-
-
 class _Reader:
     """One pass over a capture."""
 
@@ -208,7 +179,7 @@ class _Reader:
         pieces = self._pieces
         while True:
             view = pieces.view
-            walked = self._walk(view)
+            walked = walk(view, self._container, self._limit)
             if walked.records is not None:
                 self._take_records(view, walked.records)
             pieces.advance(walked.consumed)
@@ -216,17 +187,12 @@ class _Reader:
             if walked.reason == MORE and walked.consumed and self._limit < len(view):
                 self._limit *= 4
                 continue
-            if walked.reason != _BLOCK:
+            if walked.reason != BLOCK:
                 return walked.reason == MORE
             size = self._take_block()
             if size in {MORE, BROKEN}:
                 return size == MORE
             pieces.advance(size)
-
-    def _walk(self, view: memoryview) -> _Walked:
-        if self._container.kind == "pcap":
-            return _walk_records(view, self._container, self._limit)
-        return _walk_blocks(view, self._container, self._limit)
 
     def _take_block(self) -> int:
         """Take a block that is no enhanced packet; return its size."""
@@ -248,7 +214,7 @@ class _Reader:
         self.media.frame = frame.number
         self.tally.hand_on(frame)
 
-    def _take_records(self, view: memoryview, records: _Records) -> None:
+    def _take_records(self, view: memoryview, records: Records) -> None:
         first_frame = self.tally.frames + 1
         epoch_ns = records.epoch_ns
         self._previous_ns = int(epoch_ns[-1])
@@ -332,7 +298,7 @@ class _Chunk:
     """Frames that are taken together."""
 
     def __init__(
-        self, view: memoryview, records: _Records, first_frame: int, interfaces: list[Interface]
+        self, view: memoryview, records: Records, first_frame: int, interfaces: list[Interface]
     ) -> None:
         self._view = view
         self.records = records
@@ -393,103 +359,3 @@ def _picked(columns: RtpColumns, which: np.ndarray) -> RtpColumns:
         columns.second[which],
         columns.profile[which],
     )
-
-
-def _walk_records(view: memoryview, container: Container, limit: int) -> _Walked:
-    """Walk the records of a pcap file."""
-    header_bytes, size = container.record_header_bytes, len(view)
-    last = min(size - header_bytes, limit)
-    unpack = _RECORD_START[container.byte_order]
-    starts: list[int] = []
-    append, at = starts.append, 0
-    while at <= last:
-        append(at)
-        at += header_bytes + unpack(view, at)[0]
-    reason = MORE
-    if at > size:
-        at = starts.pop()
-        if unpack(view, at)[0] > MAX_FRAME_BYTES:
-            reason = BROKEN
-    if not starts:
-        return _Walked(None, at, reason)
-    buffer, start = np.frombuffer(view, dtype=np.uint8), np.array(starts, dtype=np.int64)
-    kind = np.dtype((np.void, 16))
-    raw = np.ndarray((size - 15,), dtype=kind, buffer=buffer, strides=(1,))
-    fields = raw[start].view(container.byte_order + "u4").reshape(-1, 4).astype(np.int64)
-    captured = fields[:, 2]
-    too_long = np.flatnonzero(captured > MAX_FRAME_BYTES)
-    if len(too_long):
-        first = int(too_long[0])
-        at, reason = starts[first], BROKEN
-        start, fields, captured = start[:first], fields[:first], captured[:first]
-        if not first:
-            return _Walked(None, at, reason)
-    tick_ns = NANOSECONDS // container.interfaces[0].ticks_per_s
-    epoch_ns = fields[:, 0] * NANOSECONDS + fields[:, 1] * tick_ns
-    return _Walked(
-        _Records(start + header_bytes, captured.copy(), fields[:, 3].copy(), epoch_ns, 0), at, reason
-    )
-
-
-def _walk_blocks(view: memoryview, container: Container, limit: int) -> _Walked:
-    """Walk enhanced packet blocks of a pcapng file."""
-    size = len(view)
-    last = min(size - _BLOCK_START_BYTES, limit)
-    unpack = _BLOCK_START[container.byte_order]
-    starts: list[int] = []
-    append, at, reason = starts.append, 0, MORE
-    while at <= last:
-        kind, length = unpack(view, at)
-        if kind != ENHANCED_PACKET:
-            reason = _BLOCK
-            break
-        if not _MIN_BLOCK_BYTES <= length <= MAX_BLOCK_BYTES:
-            reason = BROKEN
-            break
-        append(at)
-        at += length + 3 & ~3
-    if at > size:
-        at, reason = starts.pop(), MORE
-    if not starts:
-        return _Walked(None, at, reason)
-    return _checked_blocks(view, container, np.array([*starts, at], dtype=np.int64), reason)
-
-
-def _checked_blocks(view: memoryview, container: Container, edges: Ints, reason: int) -> _Walked:
-    """Return the packets of blocks, up to one that contradicts itself."""
-    buffer = np.frombuffer(view, dtype=np.uint8)
-    start, end = edges[:-1], edges[1:]
-    raw = np.ndarray((len(buffer) - 27,), dtype="V28", buffer=buffer, strides=(1,))
-    fields = raw[start].view(container.byte_order + "u4").reshape(-1, 7).astype(np.int64)
-    trailer = column_frames.words(buffer, end - 4, container.byte_order + "u4")
-    interface, captured = fields[:, 2].copy(), fields[:, 5].copy()
-    good = (trailer == fields[:, 1]) & (interface < len(container.interfaces)) & (captured <= MAX_FRAME_BYTES)
-    good &= captured + _BLOCK_HEADER_BYTES <= end - start - 4
-    at = int(edges[-1])
-    if not good.all():
-        first = int(np.argmin(good))
-        at, reason = int(edges[first]), BROKEN
-        start, fields = start[:first], fields[:first]
-        interface, captured = interface[:first], captured[:first]
-        if not first:
-            return _Walked(None, at, reason)
-    ticks = fields[:, 3].astype(np.uint64) << np.uint64(32) | fields[:, 4].astype(np.uint64)
-    used = np.unique(interface).tolist()
-    epoch_ns = np.empty(len(start), dtype=np.int64)
-    for number in used:
-        which = interface == number
-        epoch_ns[which] = _epochs(ticks[which], container.interfaces[number])
-    numbers: Ints | int = interface if len(used) > 1 else int(used[0])
-    records = _Records(start + _BLOCK_HEADER_BYTES, captured, fields[:, 6].copy(), epoch_ns, numbers)
-    return _Walked(records, at, reason)
-
-
-def _epochs(ticks: np.ndarray, interface: Interface) -> Ints:
-    """Return times in nanoseconds since 1970, within the limit."""
-    tick_ns, rest = divmod(NANOSECONDS, interface.ticks_per_s)
-    largest = int(ticks.max())
-    highest_ns = largest * tick_ns + interface.offset_s * NANOSECONDS
-    if rest or not tick_ns or largest * tick_ns > TIME_LIMIT_NS or abs(highest_ns) > TIME_LIMIT_NS:
-        return np.array([within_limit(interface.epoch_ns(tick)) for tick in ticks.tolist()], dtype=np.int64)
-    found = ticks.astype(np.int64) * tick_ns + interface.offset_s * NANOSECONDS
-    return np.maximum(found, 0)
