@@ -149,7 +149,9 @@ class Call(NamedTuple):
     profile: int | None = None
 
 
-def play(call: Call, seed: int, *, ssrc: int, start_ns: int = BASE_S * 1_000_000_000) -> list[tuple[int, bytes]]:
+def play(
+    call: Call, seed: int, *, ssrc: int, start_ns: int = BASE_S * 1_000_000_000
+) -> list[tuple[int, bytes]]:
     """Return times and RTP packets of a stream as they arrive."""
     draw = random.Random(seed)
     sequence, timestamp = call.sequence, call.timestamp

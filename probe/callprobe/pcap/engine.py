@@ -1,21 +1,22 @@
 """Reads a capture once: RTP streams and flows are counted here, everything else is handed on.
 
-Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), many packets at once; and a kernel
-in C, once it was built (``kernel.build``).
+Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), many packets at once; and a
+kernel in C, once it was built (``kernel.build``).
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
 from callprobe.pcap import kernel, kernel_reader
 from callprobe.pcap.flows import FlowStats, FlowTable
 from callprobe.pcap.packets import Sink, UdpDatagram
+from callprobe.pcap.piecewise import Piecewise
 from callprobe.pcap.read import CaptureFile, open_capture
 from callprobe.pcap.rtp_streams import RtpStream, StreamTable
-from callprobe.pcap.piecewise import Piecewise
 from callprobe.pcap.tally import Tally, within_limit
 
-__all__ = ["EngineResult", "Tier", "run"]
+__all__ = ["EngineResult", "Tier", "TierError", "best_tier", "run"]
 
 Tier = Literal["python", "numpy", "c"]
 
@@ -87,7 +88,7 @@ class PythonMedia:
 
 
 def run(path: Path, sink: Sink, tier: Tier | None = None) -> EngineResult:
-    """Read a capture up to where it breaks, if it does; by the fastest tier that there is, unless one is named.
+    """Read a capture up to where it breaks, if it does; by the fastest tier there is, unless one is named.
 
     What is not settled as plain RTP goes to ``sink`` in the order of the file.
 
@@ -95,13 +96,25 @@ def run(path: Path, sink: Sink, tier: Tier | None = None) -> EngineResult:
         CaptureError: the file cannot be read, or is no capture.
         TierError: the named tier is not to be had.
     """
-    if tier == "python":
-        return _run_python(path, sink)
-    if tier != "numpy" and (found := _run_kernel(path, sink)) is not None:
-        return found
-    if tier == "c":
-        raise TierError("The C kernel was not built: callprobe.pcap.kernel.build() compiles it.")
-    return _run_python(path, sink)
+    chosen = tier or best_tier(path)
+    if chosen == "c":
+        return _run_kernel(path, sink)
+    return _run_numpy(path, sink) if chosen == "numpy" else _run_python(path, sink)
+
+
+def best_tier(path: Path) -> Tier:
+    """Return the tier that is done soonest with a file."""
+    if kernel.load() is not None:
+        return "c"
+    has_numpy = importlib.util.find_spec("numpy") is not None
+    return "numpy" if has_numpy and _size(path) >= SMALL_FILE_BYTES else "python"
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _run_python(path: Path, sink: Sink) -> EngineResult:
@@ -112,6 +125,21 @@ def _run_python(path: Path, sink: Sink) -> EngineResult:
         if tally.origin_ns is None:
             media.streams.grid_ns = within_limit(frame.epoch_ns)
         tally.take(frame)
+    return _of_tally(tally, media.streams, media.flows, capture.truncated_at_offset, "python")
+
+
+def _run_numpy(path: Path, sink: Sink) -> EngineResult:
+    try:
+        from callprobe.pcap import columns
+    except ImportError as error:
+        raise TierError("NumPy is not installed: pip install 'callprobe[pcap]'.") from error
+    found = columns.run(path, sink)
+    return _of_tally(found.tally, found.streams, found.flows, found.truncated_at_offset, "numpy")
+
+
+def _of_tally(
+    tally: Tally, streams: StreamTable, flows: FlowTable, truncated_at_offset: int | None, tier: Tier
+) -> EngineResult:
     return EngineResult(
         frames=tally.frames,
         udp_datagrams=tally.udp_datagrams,
@@ -119,17 +147,17 @@ def _run_python(path: Path, sink: Sink) -> EngineResult:
         origin_ns=tally.origin_ns,
         first_ns=tally.first_ns,
         last_ns=tally.last_ns,
-        truncated_at_offset=capture.truncated_at_offset,
-        streams=media.streams,
-        flows=media.flows,
-        tier="python",
+        truncated_at_offset=truncated_at_offset,
+        streams=streams,
+        flows=flows,
+        tier=tier,
     )
 
 
-def _run_kernel(path: Path, sink: Sink) -> EngineResult | None:
+def _run_kernel(path: Path, sink: Sink) -> EngineResult:
     library = kernel.load()
     if library is None:
-        return None
+        raise TierError("The C kernel was not built: callprobe.pcap.kernel.build() compiles it.")
     with open_capture(path) as capture, Piecewise(path, capture, kernel_reader.PIECE_BYTES) as pieces:
         state = kernel.Kernel(library)
         reader = kernel_reader.KernelReader(state, pieces, sink)

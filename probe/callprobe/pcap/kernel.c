@@ -46,6 +46,7 @@ static const double TICK_MS[CLOCKS] = {1000.0 / 8000, 1000.0 / 16000, 1000.0 / 3
 static const int64_t SILENCE_TICKS[CLOCKS] = {1600, 3200, 6400, 9600, 18000};
 static const int64_t SECOND_NS = 1000000000;
 static const int64_t TIME_LIMIT_NS = (int64_t)1 << 62;
+static const int64_t MAX_ELAPSED_NS = ((int64_t)1 << 62) - 1;
 static const int64_t NO_STEP = (int64_t)1 << 40;
 static const int64_t NEVER = -((int64_t)1 << 40);
 static const uint32_t SAMPLE_FACTOR = 0x9E3779B1u;
@@ -529,7 +530,7 @@ COLD static int begin(stream_t *s, const packet_t *p, int64_t arrival_ns) {
         int64_t elapsed_ns = arrival_ns - s->start_ns;
         end_segment(s);
         memset(s->window, 0, WINDOW_BYTES);
-        s->start_ns = p->epoch_ns - most(-TIME_LIMIT_NS, least(TIME_LIMIT_NS, elapsed_ns));
+        s->start_ns = p->epoch_ns - most(-MAX_ELAPSED_NS, least(MAX_ELAPSED_NS, elapsed_ns));
     } else {
         s->start_ns = p->epoch_ns;
     }

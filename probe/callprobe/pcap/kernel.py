@@ -1,7 +1,8 @@
 """The C tier: builds ``kernel.c`` when asked to, loads it, and feeds it a capture.
 
-The source comes with the package and needs no Python headers. Nothing is compiled unless ``build`` is called; the
-library is kept in the cache folder under the digest of its source, so a newer source never meets an older one.
+The source comes with the package and needs no Python headers. Nothing is compiled unless ``build`` is called;
+the library is kept in the cache folder under the digest of its source, so that a newer source never meets an
+older library.
 """
 
 import ctypes
@@ -34,7 +35,7 @@ from callprobe.pcap.stream_seconds import SecondRow
 
 SOURCE: Final = Path(__file__).with_name("kernel.c")
 FLAGS: Final = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno")
-"""Floating point must follow the source operation by operation, or the figures differ in their last digits."""
+"""Floating point must follow the source operation by operation, or last digits differ."""
 _COMPILERS: Final = ("cc", "gcc", "clang")
 _HOME_VARIABLE: Final = "CALLPROBE_HOME"
 
@@ -49,19 +50,24 @@ def library_path(folder: Path | None = None) -> Path:
     return (folder or _cache()) / f"kernel-{digest}.so"
 
 
+def compiler() -> str | None:
+    """Return the path of a C compiler, if one is installed."""
+    return next(filter(None, map(shutil.which, _COMPILERS)), None)
+
+
 def build(folder: Path | None = None, *, flags: Sequence[str] = ()) -> Path:
     """Compile the kernel and return the library's path. Raises KernelError."""
-    compiler = next(filter(None, map(shutil.which, _COMPILERS)), None)
-    if compiler is None:
+    program = compiler()
+    if program is None:
         raise KernelError("No C compiler (cc, gcc or clang) is installed: the kernel cannot be built.")
     path = library_path(folder)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as workplace:
         built = Path(workplace) / path.name
-        command = [compiler, *FLAGS, *flags, "-o", str(built), str(SOURCE), "-lm"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [program, *FLAGS, *flags, "-o", str(built), str(SOURCE), "-lm"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # our own
         if done.returncode:
-            raise KernelError(f"{compiler} cannot compile the kernel: {done.stderr.strip()}")
+            raise KernelError(f"{program} cannot compile the kernel: {done.stderr.strip()}")
         built.replace(path)
     return path
 
@@ -227,7 +233,9 @@ class KernelFlows:
 
     def stats(self, origin_ns: int) -> list[FlowStats]:
         """Return the flows in the order in which they began; times count from ``origin_ns``."""
-        return [flow.stats(source, destination, origin_ns) for source, destination, flow in self._kernel.flows()]
+        return [
+            flow.stats(source, destination, origin_ns) for source, destination, flow in self._kernel.flows()
+        ]
 
 
 def _key(found: layout.Totals) -> StreamKey:
@@ -294,11 +302,16 @@ def _times(found: layout.Totals) -> TimeTotals:
         silences=tuple(found.silences),
         sample=tuple(SampledPacket(*fields) for fields in layout.SAMPLED.iter_unpack(sample)),
         seconds_each=found.seconds_each,
-        rows=tuple(SecondRow(*fields[:3], fields[3:]) for fields in layout.ROW.iter_unpack(rows)),
+        rows=tuple(
+            SecondRow(number, received, lost, tuple(jitter_us))
+            for number, received, lost, *jitter_us in layout.ROW.iter_unpack(rows)
+        ),
     )
 
 
-def _flow(fields: tuple[bytes, int, int, int, int, int, int, int, int, int, int, int]) -> tuple[Address, Address, FlowState]:
+def _flow(
+    fields: tuple[bytes, int, int, int, int, int, int, int, int, int, int, int],
+) -> tuple[Address, Address, FlowState]:
     addresses, size, source_port, destination_port, *counts = fields
     source, destination = host_texts(addresses[:size])
     flow = FlowState(counts[2])

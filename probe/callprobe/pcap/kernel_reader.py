@@ -77,15 +77,25 @@ class KernelReader:
             return
         data, sink, ends = self._pieces.view, self.tally.sink, self.tally.hosts.ends
         for fields in self._kernel.events(count):
-            epoch_ns, frame, protocol, at, size_of_addresses, start, captured, size, *ports, sequence, flags = fields
+            (
+                epoch_ns,
+                frame,
+                protocol,
+                at,
+                size_of_addresses,
+                start,
+                captured,
+                size,
+                *ports,
+                sequence,
+                flags,
+            ) = fields
             source, destination = ends(bytes(data[at : at + size_of_addresses]), *ports)
             payload = bytes(data[start : start + captured])
             if protocol == UDP:
                 sink.datagram(UdpDatagram(frame, epoch_ns, source, destination, payload, size))
             else:
-                sink.segment(
-                    TcpSegment(frame, epoch_ns, source, destination, sequence, flags, payload, size)
-                )
+                sink.segment(TcpSegment(frame, epoch_ns, source, destination, sequence, flags, payload, size))
 
     def _take_frame(self) -> None:
         """Dissect the frame at which the kernel stopped."""

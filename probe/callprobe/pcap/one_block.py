@@ -1,12 +1,14 @@
-"""Blocks of a pcapng file other than the common packets, one at a time, for readers that walk by themselves."""
+"""Blocks of a pcapng file other than enhanced packets, one at a time, for readers that walk by themselves."""
 
 from struct import Struct
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from callprobe.pcap import pcapng
 from callprobe.pcap.container import Container
 from callprobe.pcap.packets import Frame
-from callprobe.pcap.unpack import Unpacked
+
+if TYPE_CHECKING:
+    from callprobe.pcap.unpack import Unpacked
 
 MORE: Final = -1
 """Instead of a size: the bytes at hand do not hold the whole block."""
@@ -52,10 +54,8 @@ def take_block(container: Container, buffer: bytes | bytearray | memoryview, at:
     return _take_whole(container, kind, bytes(buffer[at:end])) if is_known else TakenBlock(size)
 
 
-def _kind_and_size(
-    container: Container, buffer: bytes | bytearray | memoryview, at: int
-) -> tuple[int, int]:
-    """Return the kind of a block and its length with padding; a section header has a byte order of its own."""
+def _kind_and_size(container: Container, buffer: bytes | bytearray | memoryview, at: int) -> tuple[int, int]:
+    """Return the kind of a block and its padded length; a section header has a byte order of its own."""
     kind, size = _HEADS[container.byte_order](buffer, at)
     if kind == pcapng.SECTION_HEADER:
         section = pcapng.parse_section_header(bytes(buffer[at : at + _HEAD_BYTES]))

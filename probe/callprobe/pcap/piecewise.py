@@ -1,13 +1,15 @@
 """The bytes of a capture in one buffer of fixed size, which is filled and emptied by turns."""
 
 import ctypes
-from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from callprobe.pcap.pcapng import MAX_BLOCK_BYTES
 from callprobe.pcap.read import Capture
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 
 class Piecewise:

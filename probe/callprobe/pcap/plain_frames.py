@@ -5,6 +5,7 @@ Everything else (tunnels, fragments, extension headers, contradicting lengths â€
 same place.
 """
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -26,7 +27,6 @@ MAX_TAGS: Final = 2
 TUNNEL_PORTS: Final = frozenset(BY_PORT)
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
-_RAW_VERSIONS: Final = {RAW_IPV4: IPV4, RAW_IPV6: IPV6}
 LOOPBACK_FAMILIES: Final = {2: IPV4, 10: IPV6, 24: IPV6, 28: IPV6, 30: IPV6}
 RADIOTAP: Final = 803
 """Hardware type, in a cooked frame, that something else comes before IP."""
@@ -103,23 +103,11 @@ def _tcp(data: bytes, addresses: bytes, at: int, end: int) -> PlainPacket | None
 
 
 def _ip_start(data: bytes, link_type: int) -> tuple[int, int]:
-    """Return where IP begins and its EtherType, or 0 for what is not plain."""
+    """Return where IP begins and its EtherType, or another number for what is not plain."""
     if link_type == ETHERNET:
         return _ethernet(data)
-    if link_type in RAW:
-        return 0, {4: IPV4, 6: IPV6}.get(data[0] >> 4, 0) if data else 0
-    if link_type in _RAW_VERSIONS:
-        return 0, _RAW_VERSIONS[link_type]
-    if link_type == SLL and len(data) >= 16:
-        hardware, kind = data[2] << 8 | data[3], data[14] << 8 | data[15]
-        return 16, 0 if hardware == RADIOTAP else kind
-    if link_type == SLL2 and len(data) >= 20:
-        hardware, kind = data[8] << 8 | data[9], data[0] << 8 | data[1]
-        return 20, 0 if hardware == RADIOTAP else kind
-    if link_type in LOOPBACK and len(data) >= 4:
-        family = min(int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big"))
-        return 4, LOOPBACK_FAMILIES.get(family, 0)
-    return 0, 0
+    header_bytes, kind_of = _LINKS.get(link_type, (0, _nothing))
+    return header_bytes, kind_of(data) if len(data) >= header_bytes else 0
 
 
 def _ethernet(data: bytes) -> tuple[int, int]:
@@ -132,3 +120,35 @@ def _ethernet(data: bytes) -> tuple[int, int]:
             return at + 2, kind
         at += 4
     return 0, 0
+
+
+def _nothing(_data: bytes) -> int:
+    return 0
+
+
+def _raw(data: bytes) -> int:
+    return {4: IPV4, 6: IPV6}.get(data[0] >> 4, 0) if data else 0
+
+
+def _cooked(data: bytes) -> int:
+    return 0 if (data[2] << 8 | data[3]) == RADIOTAP else data[14] << 8 | data[15]
+
+
+def _cooked2(data: bytes) -> int:
+    return 0 if (data[8] << 8 | data[9]) == RADIOTAP else data[0] << 8 | data[1]
+
+
+def _loopback(data: bytes) -> int:
+    family = min(int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big"))
+    return LOOPBACK_FAMILIES.get(family, 0)
+
+
+_LINKS: Final[dict[int, tuple[int, Callable[[bytes], int]]]] = {
+    **dict.fromkeys(RAW, (0, _raw)),
+    RAW_IPV4: (0, lambda _: IPV4),
+    RAW_IPV6: (0, lambda _: IPV6),
+    SLL: (16, _cooked),
+    SLL2: (20, _cooked2),
+    **dict.fromkeys(LOOPBACK, (4, _loopback)),
+}
+"""By link type: the size of its header, and what gives the EtherType."""

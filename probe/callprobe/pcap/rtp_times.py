@@ -18,7 +18,7 @@ SILENCE_MS: Final = 200
 """Neighbours whose stamps lie at least so far apart have silence between them: codecs pack less into one."""
 SILENCE_TICKS: Final = tuple(clock_hz * SILENCE_MS // 1000 for clock_hz in CLOCKS_HZ)
 SECOND_NS: Final = 1_000_000_000
-MAX_ELAPSED_NS: Final = 1 << 62
+MAX_ELAPSED_NS: Final = (1 << 62) - 1
 """Of all segments before the last: 64 bits hold the sum, however many there are."""
 _HALF32: Final = 1 << 31
 _MASK32: Final = (1 << 32) - 1

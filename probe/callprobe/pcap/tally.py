@@ -11,7 +11,7 @@ from callprobe.pcap.plain_frames import UDP, PlainPacket
 from callprobe.pcap.rtp_header import is_plain_rtp
 
 TIME_LIMIT_NS: Final = 1 << 62
-"""Times beyond, which no clock shows before 2116, are taken for this one, so that 64 bits hold differences."""
+"""Times beyond, which no clock shows before 2116, are taken for this one: 64 bits hold their differences."""
 _MAX_HOSTS: Final = 1 << 14
 
 
