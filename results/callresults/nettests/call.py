@@ -49,8 +49,8 @@ class CallKeys(
     """One flow between probe and responder."""
 
     dialect: str
-    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random; of a call that
-    was observed, how: capture, browser-dump."""
+    """Whose look the packets have: telegram-v2, whatsapp-2023, webrtc-aiortc, random; of a recording's
+    replay ``replay:`` and its digest; of a call that was observed, how: capture, browser-dump."""
     dialect_version: str
     """Version of the look; empty for an observed call, which has none of ours."""
     dialect_capture_date: str | None
