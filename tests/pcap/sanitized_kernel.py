@@ -15,6 +15,7 @@ from callprobe.pcap import kernel_layout as layout
 from helpers.rtp_captures import LINKS, Call, merged, pcap, pcapng, play
 
 PIECES = 3000
+CLASSIC_TICKS = (1_000_000, 1_000_000_000)
 TICKS = (1, 1000, 1_000_000, 1_000_000_000, 1 << 20, 1 << 61)
 
 
@@ -53,9 +54,8 @@ def main() -> None:
         link_type, data, is_classic, big_endian = draw.choice(originals)
         piece = damaged(draw, data)
         memory = (ctypes.c_uint8 * len(piece)).from_buffer_copy(piece) if piece else (ctypes.c_uint8 * 0)()
-        source = layout.Source(
-            link_type, draw.random() < 0.9, draw.choice(TICKS), draw.choice([0, -(10**18)]), 0
-        )
+        ticks = draw.choice(CLASSIC_TICKS if is_classic else TICKS)
+        source = layout.Source(link_type, draw.random() < 0.9, ticks, draw.choice([0, -(10**18)]), 0)
         at = 0
         while True:
             state.feed(
