@@ -169,23 +169,6 @@ def test_impossible_lengths_break_the_file(tmp_path: Path) -> None:
         equal(written(tmp_path, pcapng(sent) + end + pcapng(sent)), **MIDDLE)
 
 
-@pytest.mark.parametrize("start_s", [0, 255, BASE_S])
-def test_records_within_records_mislead_nobody(tmp_path: Path, start_s: int) -> None:
-    """Payloads that look like records and blocks, and times that look like padding."""
-    draw = random.Random(start_s)
-    inner = pack("<IIII", start_s + 10, 0, 40, 40) + bytes(40)
-    inner += inner + by_hand.packet(bytes(20)) * 2
-    packets = []
-    for number in range(6000):
-        filling = draw.choice([b"", inner, bytes(draw.randrange(300)), b"\x06\0\0\0" * draw.randrange(40)])
-        packets.append(
-            (start_s * 1_000_000_000 + 20 * MS * number, rtp(number, 960 * number, size=12) + filling)
-        )
-    for data in (pcap(merged([(*UP, packets)])), pcap(merged([(*UP, packets)]), byte_order=">")):
-        assert len(equal(written(tmp_path, data))) == 1
-    assert len(equal(written(tmp_path, pcapng(merged([(*UP, packets)]))))) == 1
-
-
 def test_times_may_go_back(tmp_path: Path) -> None:
     """Frames in random order of time."""
     sent = calls(8, [SPEECH, SLOW])

@@ -1,18 +1,16 @@
 """Where the packets of a capture lie, for ``columns``.
 
-A record says how long it is and so where the next one begins. To go from one to the next takes longer than
-anything that is done with them, so many places are guessed where a record begins, and the ways from all of
-them are gone side by side. What is found is certain: each way must lead to where the next one began.
+A record says how long it is, and so where the next one begins: they are walked one by one, and their fields
+read all together.
 """
 
-import re
 from struct import Struct
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from callprobe.pcap.column_frames import Bytes, Ints, words
+from callprobe.pcap.column_frames import Ints, words
 from callprobe.pcap.container import MAX_FRAME_BYTES, NANOSECONDS, Container, Interface
 from callprobe.pcap.one_block import BROKEN, MORE
 from callprobe.pcap.pcapng import ENHANCED_PACKET, MAX_BLOCK_BYTES
@@ -20,12 +18,6 @@ from callprobe.pcap.tally import TIME_LIMIT_NS, within_limit
 
 BLOCK: Final = 0
 """Instead of ``MORE`` or ``BROKEN``: a block stands there that is no enhanced packet."""
-_STRIDE: Final = 1 << 13
-"""Between places where records are guessed to begin."""
-_SEARCHED: Final = 1 << 12
-_TRIES: Final = 8
-_MIN_STRIDES: Final = 16
-_RECORD_FIELDS: Final = {order: Struct(order + "IIII").unpack_from for order in "<>"}
 _RECORD_START: Final = {order: Struct(order + "8xI").unpack_from for order in "<>"}
 _BLOCK_START: Final = {order: Struct(order + "II").unpack_from for order in "<>"}
 _BLOCK_HEADER_BYTES: Final = 28
@@ -60,90 +52,13 @@ def walk(view: memoryview, container: Container, limit: int) -> Walked:
     return _walk_blocks(view, container, limit)
 
 
-def _leap(view: memoryview, container: Container, last: int) -> Ints:
-    """Return where the first records begin, as far as that can be told quickly, and the one after them."""
-    nothing = np.zeros(1, dtype=np.int64)
-    if last < _MIN_STRIDES * _STRIDE:
-        return nothing
-    guesses = _guesses(view, container, last)
-    if not guesses:
-        return nothing
-    buffer = np.frombuffer(view, dtype=np.uint8)
-    step = _record_ends if container.kind == "pcap" else _block_ends
-    at, ends = np.array([0, *guesses[:-1]], dtype=np.int64), np.array(guesses, dtype=np.int64)
-    found = []
-    while len(at):
-        found.append(at)
-        at = step(buffer, at, container)
-        goes_on = at < ends
-        if not goes_on.all():
-            if (at[~goes_on] != ends[~goes_on]).any():
-                return nothing
-            at, ends = at[goes_on], ends[goes_on]
-    every = np.concatenate([*found, [guesses[-1]]])
-    every.sort()
-    return every
-
-
-def _record_ends(buffer: Bytes, at: Ints, container: Container) -> Ints:
-    return at + words(buffer, at + 8, container.byte_order + "u4") + container.record_header_bytes
-
-
-def _block_ends(buffer: Bytes, at: Ints, container: Container) -> Ints:
-    """Return where blocks end; far away for those that are no enhanced packets."""
-    kind = words(buffer, at, container.byte_order + "u4")
-    size = words(buffer, at + 4, container.byte_order + "u4")
-    fits = (kind == ENHANCED_PACKET) & (size >= _MIN_BLOCK_BYTES)
-    return at + np.where(fits, size + 3 & ~3, 2 * MAX_BLOCK_BYTES + len(buffer))
-
-
-def _guesses(view: memoryview, container: Container, last: int) -> list[int]:
-    """Return places where records are likely to begin, in order."""
-    is_pcap = container.kind == "pcap"
-    # Of the seconds of pcap, all but what changes within four minutes.
-    start = 1 if is_pcap and container.byte_order == "<" else 0
-    pattern = bytes(view[start : start + (3 if is_pcap else 4)])
-    fits = _record_fits if is_pcap else _block_fits
-    search = re.compile(re.escape(pattern)).search
-    guesses = []
-    for begin in range(_STRIDE, last - _SEARCHED, _STRIDE):
-        at = begin
-        for _ in range(_TRIES):
-            match = search(view, at, begin + _SEARCHED)
-            if match is None:
-                break
-            if fits(view, match.start() - start, container, pattern):
-                guesses.append(match.start() - start)
-                break
-            at = match.start() + 1
-    return guesses
-
-
-def _record_fits(view: memoryview, at: int, container: Container, pattern: bytes) -> bool:
-    """Say whether a record may begin at a place, because another one follows it."""
-    order = container.byte_order
-    _, _, captured, wire_size = _RECORD_FIELDS[order](view, at)
-    end = at + container.record_header_bytes + captured + (order == "<")
-    return captured <= wire_size and bytes(view[end : end + len(pattern)]) == pattern
-
-
-def _block_fits(view: memoryview, at: int, container: Container, pattern: bytes) -> bool:
-    """Say whether a block may begin at a place, because its length stands at both ends."""
-    _, size = _BLOCK_START[container.byte_order](view, at)
-    end = at + (size + 3 & ~3)
-    return (
-        at % len(pattern) == 0 and size >= _MIN_BLOCK_BYTES and view[end - 4 : end] == view[at + 4 : at + 8]
-    )
-
-
 def _walk_records(view: memoryview, container: Container, limit: int) -> Walked:
     """Walk the records of a pcap file."""
     header_bytes, size = container.record_header_bytes, len(view)
     last = min(size - header_bytes, limit)
     unpack = _RECORD_START[container.byte_order]
-    leaped = _leap(view, container, last)
     starts: list[int] = []
-    append, at = starts.append, int(leaped[-1])
+    append, at = starts.append, 0
     while at <= last:
         append(at)
         at += header_bytes + unpack(view, at)[0]
@@ -152,9 +67,9 @@ def _walk_records(view: memoryview, container: Container, limit: int) -> Walked:
         at = starts.pop()
         if unpack(view, at)[0] > MAX_FRAME_BYTES:
             reason = BROKEN
-    start = np.concatenate((leaped[:-1], np.array(starts, dtype=np.int64)))
-    if not len(start):
+    if not starts:
         return Walked(None, at, reason)
+    start = np.array(starts, dtype=np.int64)
     buffer = np.frombuffer(view, dtype=np.uint8)
     kind = np.dtype((np.void, 16))
     raw = np.ndarray((size - 15,), dtype=kind, buffer=buffer, strides=(1,))
@@ -179,9 +94,8 @@ def _walk_blocks(view: memoryview, container: Container, limit: int) -> Walked:
     size = len(view)
     last = min(size - _BLOCK_START_BYTES, limit)
     unpack = _BLOCK_START[container.byte_order]
-    leaped = _leap(view, container, last)
     starts: list[int] = []
-    append, at, reason = starts.append, int(leaped[-1]), MORE
+    append, at, reason = starts.append, 0, MORE
     while at <= last:
         kind, length = unpack(view, at)
         if kind != ENHANCED_PACKET:
@@ -194,10 +108,9 @@ def _walk_blocks(view: memoryview, container: Container, limit: int) -> Walked:
         at += length + 3 & ~3
     if at > size:
         at, reason = starts.pop(), MORE
-    edges = np.concatenate((leaped[:-1], np.array([*starts, at], dtype=np.int64)))
-    if len(edges) == 1:
+    if not starts:
         return Walked(None, at, reason)
-    return _checked_blocks(view, container, edges, reason)
+    return _checked_blocks(view, container, np.array([*starts, at], dtype=np.int64), reason)
 
 
 def _checked_blocks(view: memoryview, container: Container, edges: Ints, reason: int) -> Walked:

@@ -29,11 +29,11 @@ from callprobe.pcap.rtp_state import StreamState
 from callprobe.pcap.rtp_streams import StreamKey, StreamTable
 from callprobe.pcap.tally import Tally, within_limit
 
-PIECE_BYTES: Final = 1 << 21
+PIECE_BYTES: Final = 1 << 22
 FIRST_PIECE_BYTES: Final = 1 << 17
 """The first pieces are smaller, because every stream begins slowly."""
-WAITING_ROWS: Final = 24_000
-"""So many rows are counted together; the numbers of one stream must not rise by half their range in it."""
+WAITING_ROWS: Final = 32_000
+"""So many packets, or up to twice as many, are counted together."""
 _FEW: Final = 24
 """So many frames are taken sooner one by one."""
 _IPV4_WORDS: Final = 2
@@ -87,7 +87,8 @@ class _Media:
         self._limit = waiting_rows
         self._waiting: list[tuple[Ints, Rows]] = []
         self._n_waiting = 0
-        self._out_of_order = False
+        self._apart: list[tuple[int, ...]] = []
+        """Those that were taken on their own: number of the frame, fields of ``Rows``."""
         self.frame: int = 0
         """Number of the frame that is taken on its own."""
 
@@ -101,17 +102,9 @@ class _Media:
         key = StreamKey(source, destination, header.ssrc, "plain")
         place = self._by_key.get(key)
         if place is not None:
-            row = Rows(
-                np.array([place], dtype=np.uint16),
-                np.array([datagram.epoch_ns], dtype=np.int64),
-                np.array([header.sequence], dtype=np.uint16),
-                np.array([header.timestamp], dtype=np.uint32),
-                np.array([datagram.size], dtype=np.int64),
-                np.array([header.second_byte], dtype=np.uint8),
-                np.array([header.profile], dtype=np.int64),
-            )
-            self.wait(np.array([self.frame], dtype=np.int64), row)
-            self._out_of_order = True
+            row = (place, datagram.epoch_ns, header.sequence, header.timestamp, datagram.size)
+            self._apart.append((self.frame, *row, header.second_byte, header.profile))
+            self._n_waiting += 1
             return
         self.flows.add(source, destination, datagram.epoch_ns, datagram.size, is_rtp=is_rtp)
         self.streams.take(key, datagram.epoch_ns, header, datagram.size, datagram.payload)
@@ -126,13 +119,16 @@ class _Media:
 
     def take_waiting(self, *, at_end: bool = False) -> None:
         """Count the packets that wait, if there are enough or no more will come."""
-        if not self._waiting or (self._n_waiting < self._limit and not at_end):
+        if not self._n_waiting or (self._n_waiting < self._limit and not at_end):
             return
+        is_in_order = not self._apart
+        if self._apart:
+            frames, *columns = np.array(self._apart, dtype=np.int64).T
+            self._waiting.append((frames, _typed(columns)))
         frames = np.concatenate([frames for frames, _ in self._waiting])
         rows = Rows(*map(np.concatenate, zip(*(rows for _, rows in self._waiting), strict=True)))
-        self._waiting, self._n_waiting = [], 0
-        if self._out_of_order:
-            self._out_of_order = False
+        self._waiting, self._apart, self._n_waiting = [], [], 0
+        if not is_in_order:
             rows = rows.picked(np.argsort(frames, kind="stable"))
         edges = np.linspace(0, len(frames), 1 + -(-len(frames) // (2 * self._limit)), dtype=np.int64).tolist()
         for start, end in pairwise(edges):
@@ -148,6 +144,19 @@ class _Media:
         tail = source_port << 48 | destination_port << 32 | key.ssrc
         words = (*np.frombuffer(addresses, dtype=np.uint64).tolist(), tail)
         self.tables[len(words)].add(words, place)
+
+
+def _typed(columns: list[Ints]) -> Rows:
+    stream, epoch_ns, sequence, timestamp, size, second, profile = columns
+    return Rows(
+        stream.astype(np.uint16),
+        epoch_ns,
+        sequence.astype(np.uint16),
+        timestamp.astype(np.uint32),
+        size,
+        second.astype(np.uint8),
+        profile,
+    )
 
 
 class _Reader:
