@@ -4,6 +4,7 @@ import pytest
 
 from callprobe.pcap.rtp_clock import Clock, infer, usual_payload_type, usual_step
 from callprobe.pcap.rtp_header import NO_EXTENSION, RtpHeader
+from callprobe.pcap.rtp_sample import SampleColumns
 from callprobe.pcap.rtp_state import Limits, StreamState, StreamTotals
 
 MS = 1_000_000
@@ -101,6 +102,6 @@ def test_usual_is_what_is_met_most() -> None:
     totals = stream([(0, 0), (20, 960), (40, 1920), (60, 8640), (80, 15_360)])
 
     assert usual_step(totals.times.sample) == 960
-    assert usual_step([]) is None
+    assert usual_step(SampleColumns(*[()] * 6)) is None
     assert usual_payload_type(totals._replace(payload_types={9: 3, 8: 3, 0: 1})) == 8
     assert isinstance(infer(totals), Clock)

@@ -14,10 +14,11 @@ from callprobe.pcap.rtp_streams import (
     MIN_PACKETS,
     RtpStream,
     StreamTable,
+    _bounds,
     is_plain_rtp,
 )
-from callresults.metrics.codecs import CODECS
-from callresults.metrics.emodel import codec_rating, mos_of
+from callresults.metrics.codecs import CODECS, Codec, alternatives
+from callresults.metrics.emodel import codec_rating, mos_interval, mos_of
 from helpers.rtp_captures import MS, rtp
 
 UP = (("192.0.2.1", 4000), ("192.0.2.2", 3478))
@@ -126,6 +127,16 @@ def test_path_index_names_its_model() -> None:
     assert opus.mos_cq_high is not None
     assert opus.mos_cq is not None
     assert opus.mos_cq_low <= opus.mos_cq <= opus.mos_cq_high
+
+
+@pytest.mark.parametrize("codec", [*CODECS.values()])
+@pytest.mark.parametrize("loss_ratio", [0.0, 0.01, 0.07, 0.4])
+@pytest.mark.parametrize("burst_r", [1.0, 4.0])
+def test_interval_is_that_over_all_tables(codec: Codec, loss_ratio: float, burst_r: float) -> None:
+    """The rows that are not rated would bound nothing."""
+    path = {"loss_ratio": loss_ratio, "burst_r": burst_r, "delay_ms": 130.0}
+
+    assert mos_interval(_bounds(codec), **path) == mos_interval(alternatives(codec), **path)
 
 
 def test_path_index_falls_with_loss() -> None:

@@ -40,7 +40,7 @@ enum {
 
 static const struct {
     int32_t streams, rows, sample;
-} LIMITS[] = {{16, 4096, 512}, {256, 1024, 512}, {MAX_STREAMS, 256, 128}};
+} LIMITS[] = {{16, 4096, 512}, {256, 1024, 256}, {MAX_STREAMS, 256, 128}};
 static const double TICK_MS[CLOCKS] = {1000.0 / 8000, 1000.0 / 16000, 1000.0 / 32000, 1000.0 / 48000,
                                        1000.0 / 90000};
 static const int64_t SILENCE_TICKS[CLOCKS] = {1600, 3200, 6400, 9600, 18000};

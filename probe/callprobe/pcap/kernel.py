@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from array import array
 from collections.abc import Iterator, Sequence
 from ctypes import byref, c_int32, c_int64, c_uint16, c_uint32, c_uint64, c_void_p
 from pathlib import Path
@@ -27,11 +28,11 @@ from callprobe.pcap.loss_pattern import LossTotals
 from callprobe.pcap.packets import Address, UdpDatagram
 from callprobe.pcap.plain_frames import TUNNEL_PORTS
 from callprobe.pcap.rtp_numbers import NumberTotals
-from callprobe.pcap.rtp_sample import SampledPacket
+from callprobe.pcap.rtp_sample import SampleColumns
 from callprobe.pcap.rtp_state import StreamTotals
 from callprobe.pcap.rtp_streams import RtpStream, StreamKey, described
 from callprobe.pcap.rtp_times import TimeTotals
-from callprobe.pcap.stream_seconds import SecondRow
+from callprobe.pcap.stream_seconds import RowColumns
 
 SOURCE: Final = Path(__file__).with_name("kernel.c")
 FLAGS: Final = ("-std=gnu11", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno")
@@ -288,8 +289,9 @@ def _numbers(found: layout.Totals) -> NumberTotals:
 
 
 def _times(found: layout.Totals) -> TimeTotals:
-    sample = ctypes.string_at(found.sample, found.n_sampled * layout.SAMPLED.size)
+    words = array("q", ctypes.string_at(found.sample, found.n_sampled * layout.SAMPLED.size))
     rows = ctypes.string_at(found.rows, found.n_rows * layout.ROW.size)
+    wide, narrow = array("q", rows), array("I", rows)
     return TimeTotals(
         elapsed_ns=found.elapsed_ns,
         ticks=found.ticks,
@@ -300,11 +302,17 @@ def _times(found: layout.Totals) -> TimeTotals:
         neighbours=found.neighbours,
         still=found.still,
         silences=tuple(found.silences),
-        sample=tuple(SampledPacket(*fields) for fields in layout.SAMPLED.iter_unpack(sample)),
+        sample=SampleColumns(
+            *(words[field :: layout.SAMPLED_WORDS] for field in range(layout.SAMPLED_WORDS))
+        ),
         seconds_each=found.seconds_each,
-        rows=tuple(
-            SecondRow(number, received, lost, tuple(jitter_us))
-            for number, received, lost, *jitter_us in layout.ROW.iter_unpack(rows)
+        rows=RowColumns(
+            numbers=wide[:: layout.ROW_WORDS],
+            received=wide[1 :: layout.ROW_WORDS],
+            lost=wide[2 :: layout.ROW_WORDS],
+            jitters_us=tuple(
+                narrow[layout.ROW_JITTER_AT + clock :: 2 * layout.ROW_WORDS] for clock in range(layout.CLOCKS)
+            ),
         ),
     )
 

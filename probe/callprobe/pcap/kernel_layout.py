@@ -16,8 +16,13 @@ EVENT: Final = Struct("=qqiiiiiiiiIi")
 destination_port, sequence, flags."""
 SAMPLED: Final = Struct("=6q")
 """sampled_t, the fields of ``SampledPacket``."""
+SAMPLED_WORDS: Final = 6
 ROW: Final = Struct("=qqq5Ixxxx")
 """row_t: number, received, lost, jitter of each clock."""
+ROW_WORDS: Final = 6
+"""Of 64 bits."""
+ROW_JITTER_AT: Final = 6
+"""The first clock's, in words of 32 bits."""
 FLOW: Final = Struct("=32siiixxxx8q")
 """flow_t: addresses, their size, source_port, destination_port, packets, bytes, first_ns, last_ns, size_min,
 size_max, odd16, rtp_candidates."""

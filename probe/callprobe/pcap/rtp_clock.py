@@ -11,10 +11,9 @@ Nothing on the wire says so but static payload types. Evidence in order of trust
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from callprobe.pcap.rtp_sample import NO_STEP, SampledPacket
+from callprobe.pcap.rtp_sample import NO_STEP, SampleColumns
 from callprobe.pcap.rtp_state import StreamTotals
 from callprobe.pcap.rtp_times import CLOCKS_HZ
 from callresults.metrics.variation import percentile
@@ -79,10 +78,11 @@ def usual_payload_type(totals: StreamTotals) -> int:
     return min(packets, key=lambda payload_type: (-packets[payload_type], payload_type))
 
 
-def usual_step(sample: Iterable[SampledPacket]) -> int | None:
+def usual_step(sample: SampleColumns) -> int | None:
     """Return the step between neighbours, other than none, that is met most often; the smallest of equals."""
-    steps = Counter(packet.step for packet in sample if 0 < packet.step < NO_STEP)
-    return min(steps, key=lambda step: (-steps[step], step), default=None)
+    steps = Counter(sample.steps)
+    likely = [step for step in steps if 0 < step < NO_STEP]
+    return min(likely, key=lambda step: (-steps[step], step), default=None)
 
 
 def _has_frames(totals: StreamTotals) -> bool:
@@ -90,11 +90,12 @@ def _has_frames(totals: StreamTotals) -> bool:
     return totals.size_max > _SPEECH_BYTES and times.still >= max(_STILL_SHARE * times.neighbours, 1)
 
 
-def _from_spacing(sample: Sequence[SampledPacket]) -> int | None:
+def _from_spacing(sample: SampleColumns) -> int | None:
     step = usual_step(sample)
     if step is None:
         return None
-    gap_ns = percentile(sorted(packet.gap_ns for packet in sample if packet.step == step), 0.5)
+    gaps_ns = (gap_ns for gap_ns, each in zip(sample.gaps_ns, sample.steps, strict=True) if each == step)
+    gap_ns = percentile(sorted(gaps_ns), 0.5)
     return _nearest(step / (gap_ns / 1e9)) if gap_ns is not None and gap_ns > 0 else None
 
 

@@ -6,6 +6,7 @@ pattern of the sender's, such as a frame's number of packets.
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 NO_STEP: Final = 1 << 40
@@ -29,6 +30,17 @@ class SampledPacket(NamedTuple):
     """Ticks since the packet before, or ``NO_STEP`` where that was not its neighbour in number."""
     gap_ns: int
     """Time since the packet before."""
+
+
+class SampleColumns(NamedTuple):
+    """The sample field by field, those of ``SampledPacket``."""
+
+    numbers: Sequence[int]
+    elapsed_ns: Sequence[int]
+    ticks: Sequence[int]
+    sizes: Sequence[int]
+    steps: Sequence[int]
+    gaps_ns: Sequence[int]
 
 
 class Sample:

@@ -4,8 +4,9 @@ A stream is one synchronisation source from one address to another in one wrappi
 ``MIN_PACKETS`` it is on probation. How much is kept at all is bounded, whatever the capture holds.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
@@ -13,10 +14,9 @@ from msgspec import Struct
 from callprobe.pcap.packets import Address, UdpDatagram, address_text
 from callprobe.pcap.rtp_clock import ClockEvidence, MediaKind, infer, usual_payload_type, usual_step
 from callprobe.pcap.rtp_header import RtpHeader, is_plain_rtp, read_header
-from callprobe.pcap.rtp_sample import NO_STEP, SampledPacket
+from callprobe.pcap.rtp_sample import NO_STEP, SampleColumns
 from callprobe.pcap.rtp_state import OTHER_PROFILE, Limits, StreamState, StreamTotals
 from callprobe.pcap.rtp_times import CLOCKS_HZ, NANOSECOND_MS, SECOND_NS, SILENCE_MS, TICK_MS, TimeTotals
-from callprobe.pcap.stream_seconds import SecondRow
 from callresults.metrics.bursts import GMIN_PACKETS, burst_ratio
 from callresults.metrics.codecs import CODECS, Codec, alternatives
 from callresults.metrics.emodel import codec_rating, model_name, mos_interval, mos_of
@@ -33,7 +33,7 @@ MAX_ON_PROBATION: Final = 4096
 """When more are begun, the oldest is forgotten."""
 LIMITS: Final = (
     (16, Limits(rows=4096, sample=512)),
-    (256, Limits(rows=1024, sample=512)),
+    (256, Limits(rows=1024, sample=256)),
     (MAX_STREAMS, Limits(rows=256, sample=128)),
 )
 """What is kept of each of the first so many streams."""
@@ -318,14 +318,14 @@ def _described(key: StreamKey, totals: StreamTotals, origin_ns: int) -> RtpStrea
         media_bytes=totals.bytes,
         size_min=totals.size_min,
         size_max=totals.size_max,
-        size_mode=_mode([packet.size for packet in times.sample]),
+        size_mode=_mode(times.sample.sizes),
         marker_packets=totals.markers,
         extension_profiles=_profiles(totals.profiles),
         first_header=totals.first_header.hex(),
         timestamp_step_ticks=step,
         ptime_ms=_rounded(ptime_ms, 3),
         jitter_ms=_jitter_ms(times, index),
-        ipdv_ms_p95=_ipdv_ms_p95(times, index),
+        ipdv_ms_p95=_ipdv_ms_p95(times.sample, index),
         pdv_ms=_pdv_ms(times.sample, index),
         bursts=bursts,
         dtx=None
@@ -341,9 +341,10 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-def _mode(values: list[int]) -> int:
+def _mode(values: Iterable[int]) -> int:
     """Return the value met most often, the smallest of equals."""
-    return max(sorted(set(values)), key=values.count)
+    counts = Counter(values)
+    return min(counts, key=lambda value: (-counts[value], value))
 
 
 def _profiles(profiles: dict[int, int]) -> dict[str, int]:
@@ -363,10 +364,14 @@ def _jitter_ms(times: TimeTotals, clock: int | None) -> JitterMs | None:
     )
 
 
-def _pdv_ms(sample: tuple[SampledPacket, ...], clock: int | None) -> PdvMs | None:
+def _pdv_ms(sample: SampleColumns, clock: int | None) -> PdvMs | None:
     if clock is None:
         return None
-    transits = sorted(packet.elapsed_ns * NANOSECOND_MS - packet.ticks * TICK_MS[clock] for packet in sample)
+    tick_ms = TICK_MS[clock]
+    transits = sorted(
+        elapsed_ns * NANOSECOND_MS - ticks * tick_ms
+        for elapsed_ns, ticks in zip(sample.elapsed_ns, sample.ticks, strict=True)
+    )
     p50, p95 = percentile(transits, 0.5), percentile(transits, 0.95)
     if p50 is None or p95 is None:
         return None
@@ -374,14 +379,14 @@ def _pdv_ms(sample: tuple[SampledPacket, ...], clock: int | None) -> PdvMs | Non
     return PdvMs(p50=round(p50 - smallest, 3), p95=round(p95 - smallest, 3), n_sampled=len(transits))
 
 
-def _ipdv_ms_p95(times: TimeTotals, clock: int | None) -> float | None:
+def _ipdv_ms_p95(sample: SampleColumns, clock: int | None) -> float | None:
     if clock is None:
         return None
     tick_ms = TICK_MS[clock]
     variation = sorted(
-        abs(packet.gap_ns * NANOSECOND_MS - packet.step * tick_ms)
-        for packet in times.sample
-        if packet.step != NO_STEP
+        abs(gap_ns * NANOSECOND_MS - step * tick_ms)
+        for gap_ns, step in zip(sample.gaps_ns, sample.steps, strict=True)
+        if step != NO_STEP
     )
     return _rounded(percentile(variation, 0.95), 3)
 
@@ -433,7 +438,7 @@ def _path_index(totals: StreamTotals, lost: int, ptime_ms: float | None, bursts:
         "burst_r": bursts.burst_r or 1.0,
         "delay_ms": ONE_WAY_DELAY_MS + PLAYOUT_MS + (_PTIME_MS if ptime_ms is None else ptime_ms),
     }
-    low, high = mos_interval(alternatives(codec), **path)
+    low, high = mos_interval(_bounds(codec), **path)
     return _PathIndex(
         mos_cq=round(mos_of(codec_rating(codec, **path)), 3),
         mos_cq_low=round(low, 3),
@@ -442,31 +447,43 @@ def _path_index(totals: StreamTotals, lost: int, ptime_ms: float | None, bursts:
     )
 
 
+@lru_cache
+def _bounds(codec: Codec) -> tuple[Codec, ...]:
+    """Return those alternatives of a codec that can be the best or the worst.
+
+    Whatever the loss, a row that starts out no better and is no more robust than another is rated no better.
+    """
+    rows = {(row.ie, row.bpl_random): row for row in alternatives(codec)}.values()
+
+    def is_between(row: Codec) -> bool:
+        better = [one for one in rows if one.ie <= row.ie and one.bpl_random >= row.bpl_random]
+        worse = [one for one in rows if one.ie >= row.ie and one.bpl_random <= row.bpl_random]
+        return len(better) > 1 and len(worse) > 1
+
+    return tuple(row for row in rows if not is_between(row))
+
+
 def _codec(totals: StreamTotals) -> Codec:
     return CODECS[_STATIC_CODECS.get(usual_payload_type(totals), _REFERENCE_CODEC)]
 
 
 def _seconds(totals: StreamTotals, clock: int | None, origin_ns: int) -> tuple[StreamSecond, ...]:
-    rows = _with_losses_where_they_began(totals.times.rows)
-    each_ns = totals.times.seconds_each * SECOND_NS
-    start_ns = totals.grid_ns - origin_ns
-    return tuple(
-        StreamSecond(
-            (start_ns + row.number * each_ns) // SECOND_NS,
-            row.received,
-            row.lost,
-            None if clock is None else row.jitter_us[clock] / 1000,
-        )
-        for row in rows
-    )
+    rows, each = totals.times.rows, totals.times.seconds_each
+    start_s = (totals.grid_ns - origin_ns) // SECOND_NS
+    seconds = [start_s + number * each for number in rows.numbers]
+    lost = _where_they_were_missed(rows.lost)
+    jitters = [None] * len(seconds) if clock is None else [us / 1000 for us in rows.jitters_us[clock]]
+    return tuple(map(StreamSecond, seconds, rows.received, lost, jitters))
 
 
-def _with_losses_where_they_began(rows: tuple[SecondRow, ...]) -> list[SecondRow]:
-    """Return rows none of which lost less than nothing: what came late was missed in a row before."""
+def _where_they_were_missed(lost: Sequence[int]) -> list[int]:
+    """Return losses by row, none below nothing: what came late was missed in a row before."""
+    if not lost or min(lost) >= 0:
+        return list(lost)
     made_good = 0
-    moved: list[SecondRow] = []
-    for row in reversed(rows):
-        lost = row.lost - made_good
-        made_good = max(-lost, 0)
-        moved.append(row._replace(lost=max(lost, 0)))
+    moved: list[int] = []
+    for count in reversed(lost):
+        left = count - made_good
+        made_good = max(-left, 0)
+        moved.append(max(left, 0))
     return moved[::-1]

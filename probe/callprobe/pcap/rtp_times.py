@@ -6,8 +6,8 @@ Which clock the time stamps follow is known at the end only, so the jitter is co
 from typing import Final, NamedTuple
 
 from callprobe.pcap.rtp_numbers import Placed
-from callprobe.pcap.rtp_sample import NO_STEP, Sample, SampledPacket
-from callprobe.pcap.stream_seconds import SecondRow, SecondRows
+from callprobe.pcap.rtp_sample import NO_STEP, Sample, SampleColumns
+from callprobe.pcap.stream_seconds import RowColumns, SecondRows
 
 CLOCKS_HZ: Final = (8000, 16000, 32000, 48000, 90000)
 TICK_MS: Final = tuple(1000.0 / clock_hz for clock_hz in CLOCKS_HZ)
@@ -43,10 +43,10 @@ class TimeTotals(NamedTuple):
     """Of those, the ones with the same time stamp."""
     silences: tuple[int, ...]
     """Of those, the ones whose stamps lie ``SILENCE_MS`` apart."""
-    sample: tuple[SampledPacket, ...]
+    sample: SampleColumns
     seconds_each: int
     """What a row stands for, s."""
-    rows: tuple[SecondRow, ...]
+    rows: RowColumns
 
 
 class Times:
@@ -158,9 +158,9 @@ class Times:
             neighbours=self.neighbours,
             still=self.still,
             silences=tuple(self.silences),
-            sample=tuple(self.sample.packets()),
+            sample=SampleColumns(*self.sample.columns),
             seconds_each=self.rows.seconds_each,
-            rows=tuple(self.rows.rows()),
+            rows=self.rows.columns(),
         )
 
     def _enter_second(self, epoch_ns: int) -> None:

@@ -21,6 +21,15 @@ class SecondRow(NamedTuple):
     """Jitter after the last packet, for each clock."""
 
 
+class RowColumns(NamedTuple):
+    """Rows field by field, those of ``SecondRow``; the jitters clock by clock."""
+
+    numbers: Sequence[int]
+    received: Sequence[int]
+    lost: Sequence[int]
+    jitters_us: tuple[Sequence[int], ...]
+
+
 class SecondRows:
     """Rows in order of time; one is current."""
 
@@ -78,8 +87,12 @@ class SecondRows:
         self._current = len(self) - 1
         return True
 
-    def rows(self) -> list[SecondRow]:
+    def columns(self) -> RowColumns:
         """Return all rows in order of time."""
+        return RowColumns(self._indices, self._received, self._lost, tuple(self._jitters_us))
+
+    def rows(self) -> list[SecondRow]:
+        """Return all rows in order of time, one by one."""
         columns = zip(
             self._indices, self._received, self._lost, zip(*self._jitters_us, strict=True), strict=True
         )
