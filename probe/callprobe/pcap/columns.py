@@ -34,6 +34,8 @@ FIRST_PIECE_BYTES: Final = 1 << 17
 """The first pieces are smaller, because every stream begins slowly."""
 WAITING_ROWS: Final = 32_000
 """So many packets, or up to twice as many, are counted together."""
+_ENOUGH: Final = 1 << 14
+"""So many frames are worth their while together; more than four times as many take much memory."""
 _FEW: Final = 24
 """So many frames are taken sooner one by one."""
 _IPV4_WORDS: Final = 2
@@ -146,6 +148,13 @@ class _Media:
         self.tables[len(words)].add(words, place)
 
 
+def _next_limit(limit: int, frames: int) -> int:
+    """Return how many bytes to walk next, after so many held so many frames."""
+    if frames < _ENOUGH:
+        return min(4 * limit, 2 * PIECE_BYTES)
+    return limit if frames <= 4 * _ENOUGH else max(limit // 4, FIRST_PIECE_BYTES)
+
+
 def _typed(columns: list[Ints]) -> Rows:
     stream, epoch_ns, sequence, timestamp, size, second, profile = columns
     return Rows(
@@ -193,8 +202,9 @@ class _Reader:
                 self._take_records(view, walked.records)
             pieces.advance(walked.consumed)
             self.media.take_waiting()
-            if walked.reason == MORE and walked.consumed and self._limit < len(view):
-                self._limit *= 4
+            was_limited = self._limit < len(view)
+            self._limit = _next_limit(self._limit, 0 if walked.records is None else len(walked.records.start))
+            if walked.reason == MORE and walked.consumed and was_limited:
                 continue
             if walked.reason != BLOCK:
                 return walked.reason == MORE
@@ -271,6 +281,7 @@ class _Reader:
             _, inverse = np.unique(digests, return_inverse=True)
             groups[columns.place] = inverse + count
             count += int(inverse.max()) + 1
+        last_single = np.full(count, len(groups), dtype=np.int64)
         settled: set[int] = set()
         media = self.media
         for place, group in zip(singles.tolist(), groups[singles].tolist(), strict=True):
@@ -280,27 +291,20 @@ class _Reader:
             self._hand_on(chunk.frame(place))
             if group >= 0 and len(media.known) > before:
                 settled.add(group)
-                self._settled_at(groups, group, place)
+                last_single[group] = place
         if settled:
-            self._take_settled(chunk, unknown, groups, settled)
+            for columns in unknown:
+                left = columns.place > last_single[groups[columns.place]]
+                self._take_settled(chunk, _picked(columns, left))
 
-    @staticmethod
-    def _settled_at(groups: Ints, group: int, place: int) -> None:
-        """Note that the frames of a group up to a place were taken."""
-        taken = groups[: place + 1]
-        taken[taken == group] = NOBODY
-
-    def _take_settled(
-        self, chunk: "_Chunk", unknown: Iterable[RtpColumns], groups: Ints, settled: set[int]
-    ) -> None:
-        """Let the packets wait whose streams have become known while frames were taken one by one."""
-        for columns in unknown:
-            left = np.isin(groups[columns.place], list(settled))
-            rest = _picked(columns, left)
-            places = self.media.tables[len(rest.key)].find(rest.key)
-            self._wait(chunk, _picked(rest, places != NOBODY), places[places != NOBODY])
-            for place in rest.place[places == NOBODY].tolist():
-                self._hand_on(chunk.frame(place))
+    def _take_settled(self, chunk: "_Chunk", columns: RtpColumns) -> None:
+        """Let packets wait whose streams have become known while frames were taken one by one."""
+        places = self.media.tables[len(columns.key)].find(columns.key)
+        found = places != NOBODY
+        self._wait(chunk, _picked(columns, found), places[found])
+        # Two keys shared a digest: never, but for the seeds.
+        for place in columns.place[~found].tolist():
+            self._hand_on(chunk.frame(place))
 
 
 class _Chunk:
