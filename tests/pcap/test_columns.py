@@ -6,7 +6,6 @@ from itertools import chain
 from pathlib import Path
 from struct import pack
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +28,6 @@ from tests.helpers.rtp_captures import (
 )
 
 from callprobe.pcap import columns, engine
-from callprobe.pcap.column_keys import NOBODY, KeyTable
 from callprobe.pcap.read import CaptureError
 from callprobe.pcap.rtp_streams import RtpStream
 from callprobe.pcap.write import udp_packet
@@ -303,18 +301,6 @@ def test_whatever_bytes_are_broken(tmp_path: Path, data: st.DataObject) -> None:
     path = written(tmp_path, bytes(broken))
 
     equal(path, piece_bytes=data.draw(st.sampled_from([2000, 1 << 20])), waiting_rows=50)
-
-
-def test_keys_that_meet_are_told_apart() -> None:
-    """Every key finds its own stream, however full the table is."""
-    table = KeyTable(2)
-    for stream in range(4096):
-        table.add((stream, stream % 7), stream)
-    streams = np.arange(5000, dtype=np.uint64)
-    found = table.find((streams, streams % np.uint64(7)))
-
-    assert found[:4096].tolist() == list(range(4096))
-    assert set(found[4096:].tolist()) == {NOBODY}
 
 
 @pytest.mark.peer("shared")
