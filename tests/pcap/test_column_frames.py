@@ -40,7 +40,7 @@ def at_once(frames: list[tuple[bytes, int]], link_type: int) -> list[tuple[int, 
     rows: list[tuple[int, ...] | None] = [None] * len(frames)
     for columns in rtp_columns(Frames(buffer, np.cumsum(sizes) - sizes, sizes, wire_sizes), link_type):
         numbers = (columns.sequence, columns.timestamp, columns.size, columns.second, columns.profile)
-        lists = [column.tolist() for column in (columns.place, *columns.key, *numbers)]
+        lists = [np.asarray(column).tolist() for column in (columns.place, *columns.key, *numbers)]
         for place, *row in zip(*lists, strict=True):
             rows[place] = tuple(row)
     return rows
