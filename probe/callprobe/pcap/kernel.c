@@ -146,14 +146,14 @@ typedef struct {
 enum { HELD = 1, HOT_BYTES = 320 };
 _Static_assert(offsetof(stream_t, second_bytes) <= HOT_BYTES, "what every packet touches");
 
-/* A packet of RTP that is not yet in the figures of its stream. */
+/* A packet of RTP, found sound, that is not yet in the figures of its stream. */
 typedef struct {
-    who_t key;
-    uint64_t hash;
-    packet_t packet;
-    const uint8_t *payload;
-    int64_t captured;
+    const uint8_t *payload, *addresses;
     stream_t *stream;
+    uint64_t hash;
+    int64_t epoch_ns;
+    uint32_t ports;
+    int32_t captured, size, six;
 } waiting_t;
 
 typedef struct {
@@ -264,12 +264,14 @@ HOT static inline uint64_t fold(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-HOT static inline uint64_t hash_key(const kernel_t *k, const who_t *key, int six) {
-    uint64_t tail = (uint64_t)key->ports << 32 | key->ssrc;
-    uint64_t hash = fold(key->address[0] ^ k->seed[0], tail ^ k->seed[1]);
+HOT static inline uint64_t hash_key(const kernel_t *k, const void *addresses, uint32_t ports, uint32_t ssrc,
+                                    int six) {
+    uint64_t words[4];
+    memcpy(words, addresses, six ? 32 : 8);
+    uint64_t hash = fold(words[0] ^ k->seed[0], ((uint64_t)ports << 32 | ssrc) ^ k->seed[1]);
     if (!six) return hash;
-    hash ^= fold(key->address[1] ^ k->seed[2], key->address[2] ^ k->seed[3]);
-    return fold(hash ^ k->seed[1], key->address[3] ^ k->seed[0]);
+    hash ^= fold(words[1] ^ k->seed[2], words[2] ^ k->seed[3]);
+    return fold(hash ^ k->seed[1], words[3] ^ k->seed[0]);
 }
 
 HOT static inline int same_key(const who_t *a, const who_t *b) {
@@ -736,7 +738,7 @@ static int same_flow(const flow_t *f, const who_t *key) {
 /* Return the flow's place, begun if need be; NOBODY when there are too many. */
 COLD static int32_t find_flow(kernel_t *k, const who_t *stream_key, int64_t epoch_ns) {
     who_t key = flow_key(stream_key);
-    uint64_t slot = hash_key(k, &key, key.address_bytes == 32) & (FLOW_SLOTS - 1);
+    uint64_t slot = hash_key(k, key.address, key.ports, 0, key.address_bytes == 32) & (FLOW_SLOTS - 1);
     while (k->flow_slots[slot] != NOBODY) {
         if (same_flow(k->flows + k->flow_slots[slot], &key)) return k->flow_slots[slot];
         slot = (slot + 1) & (FLOW_SLOTS - 1);
@@ -930,40 +932,59 @@ static int read_header(const uint8_t *p, int64_t captured, int64_t size, packet_
     return 1;
 }
 
-/* Count RTP of a stream that is not settled. */
-COLD static void take_unsettled(kernel_t *k, const who_t *key, uint64_t hash, const packet_t *packet,
-                                const uint8_t *payload, int64_t captured) {
-    int32_t flow = count_in_flow(k, key, packet->epoch_ns, packet->size, 1);
-    prove(k, key, hash, packet, payload, captured, flow);
+static void write_addresses(who_t *key, const uint8_t *addresses, int six) {
+    memset(key->address, 0, sizeof key->address);
+    memcpy(key->address, addresses, six ? 32 : 8);
+    key->address_bytes = six ? 32 : 8;
+}
+
+/* Say whether a stream is the one that a packet belongs to. */
+HOT static inline int is_stream_of(const stream_t *s, const waiting_t *w, uint32_t ssrc) {
+    uint64_t words[4];
+    memcpy(words, w->addresses, w->six ? 32 : 8);
+    int is_same = s->key.address[0] == words[0] && s->key.ports == w->ports && s->key.ssrc == ssrc;
+    if (!w->six) return is_same && s->key.address_bytes == 8;
+    return is_same && s->key.address_bytes == 32 && s->key.address[1] == words[1] &&
+           s->key.address[2] == words[2] && s->key.address[3] == words[3];
+}
+
+/* Take a packet whose stream is not where its hash points first. */
+COLD static int take_stranger(kernel_t *k, const waiting_t *w, const packet_t *packet) {
+    who_t key = {.ports = w->ports, .ssrc = load32(w->payload + 8)};
+    write_addresses(&key, w->addresses, w->six);
+    stream_t *s = find_stream(k, &key, w->hash);
+    if (s) return add_packet(s, packet);
+    int32_t flow = count_in_flow(k, &key, packet->epoch_ns, packet->size, 1);
+    prove(k, &key, w->hash, packet, w->payload, w->captured, flow);
+    return 1;
 }
 
 /* Let no packet wait. */
 FAST COLD static void take_waiting(kernel_t *k) {
     waiting_t *end = k->waiting + k->n_waiting;
     for (waiting_t *w = k->waiting; w < end; w++) {
-        uint64_t slot = w->hash & k->stream_mask;
-        while (k->stream_slots[slot].stream && k->stream_slots[slot].hash != w->hash)
-            slot = (slot + 1) & k->stream_mask;
-        w->stream = k->stream_slots[slot].stream;
-        for (int at = 0; at < HOT_BYTES && w->stream; at += 64)
+        const stream_slot_t *slot = k->stream_slots + (w->hash & k->stream_mask);
+        w->stream = slot->hash == w->hash ? slot->stream : NULL;
+        for (int at = 0; at < HOT_BYTES; at += 64)
             __builtin_prefetch((const uint8_t *)w->stream + at, 1);
     }
     for (waiting_t *w = k->waiting; w < end; w++) {
+        uint64_t start = load64(w->payload);
+        uint32_t extension = load16(w->payload + 12);
+        packet_t packet = {
+            .epoch_ns = w->epoch_ns,
+            .timestamp = (uint32_t)start,
+            .size = w->size,
+            .profile = (int32_t)(extension | ((uint32_t)(start >> 60 & 1) - 1u)),
+            .sequence = (uint16_t)(start >> 32),
+            .second_byte = (uint8_t)(start >> 48),
+        };
         stream_t *s = w->stream;
-        if (!s || !same_key(&s->key, &w->key)) s = find_stream(k, &w->key, w->hash);
-        if (!s)
-            take_unsettled(k, &w->key, w->hash, &w->packet, w->payload, w->captured);
-        else if (!add_packet(s, &w->packet))
-            k->out_of_memory = 1;
+        int is_known = s && is_stream_of(s, w, load32(w->payload + 8));
+        if (!(is_known ? add_packet(s, &packet) : take_stranger(k, w, &packet))) k->out_of_memory = 1;
     }
     k->udp_datagrams += k->n_waiting;
     k->n_waiting = 0;
-}
-
-static void write_addresses(who_t *key, const uint8_t *addresses, int six) {
-    memset(key->address, 0, sizeof key->address);
-    memcpy(key->address, addresses, six ? 32 : 8);
-    key->address_bytes = six ? 32 : 8;
 }
 
 /* Count a datagram; say whether it is settled as RTP. */
@@ -980,12 +1001,15 @@ COLD static int take_datagram(kernel_t *k, const uint8_t *addresses, int six, ui
         return is_rtp;
     }
     key.ssrc = load32(payload + 8);
-    uint64_t hash = hash_key(k, &key, six);
-    stream_t *s = find_stream(k, &key, hash);
-    if (!s)
-        take_unsettled(k, &key, hash, &packet, payload, captured);
-    else if (!add_packet(s, &packet))
-        k->out_of_memory = 1;
+    waiting_t alone = {
+        .payload = payload,
+        .addresses = addresses,
+        .hash = hash_key(k, key.address, ports, key.ssrc, six),
+        .ports = ports,
+        .captured = (int32_t)captured,
+        .six = six,
+    };
+    if (!take_stranger(k, &alone, &packet)) k->out_of_memory = 1;
     return 1;
 }
 
@@ -1087,8 +1111,10 @@ static inline void note_time(kernel_t *k, int64_t epoch_ns) {
         k->origin_ns = k->first_ns = k->last_ns = epoch_ns;
         k->has_times = 1;
     }
-    k->first_ns = least(k->first_ns, epoch_ns);
-    k->last_ns = most(k->last_ns, epoch_ns);
+    if (epoch_ns >= k->last_ns)
+        k->last_ns = epoch_ns;
+    else
+        k->first_ns = least(k->first_ns, epoch_ns);
     k->previous_ns = epoch_ns;
 }
 
@@ -1107,25 +1133,17 @@ HOT static inline int take_common_rtp(kernel_t *k, const uint8_t *udp, const uin
     wrong |= (uint64_t)((available < 16) | (header > size) | (reflected == UINT32_MAX));
     wrong |= (uint64_t)((uint64_t)(available - 24 - (int64_t)reflected) < 4);
     if (wrong | is_tunnel(k, ports)) return 0;
-    waiting_t *w = k->waiting + k->n_waiting;
-    memcpy(w->key.address, addresses, 8);
-    if (six)
-        memcpy(w->key.address + 1, addresses + 8, 24);
-    else
-        w->key.address[1] = w->key.address[2] = w->key.address[3] = 0;
-    w->key.ports = ports;
-    w->key.ssrc = load32(payload + 8);
-    w->key.address_bytes = six ? 32 : 8;
-    w->packet.epoch_ns = epoch_ns;
-    w->packet.profile = (int32_t)(load16(payload + 12) | ((uint32_t)extended - 1u));
-    w->packet.second_byte = (uint8_t)(start >> 48);
-    w->packet.sequence = (uint16_t)(start >> 32);
-    w->packet.timestamp = (uint32_t)start;
-    w->packet.size = (int32_t)size;
-    w->payload = payload;
-    w->captured = available;
-    w->hash = hash_key(k, &w->key, six);
-    __builtin_prefetch(k->stream_slots + (w->hash & k->stream_mask));
+    k->waiting[k->n_waiting] = (waiting_t){
+        .payload = payload,
+        .addresses = addresses,
+        .hash = hash_key(k, addresses, ports, load32(payload + 8), six),
+        .epoch_ns = epoch_ns,
+        .ports = ports,
+        .captured = (int32_t)available,
+        .size = (int32_t)size,
+        .six = six,
+    };
+    __builtin_prefetch(k->stream_slots + (k->waiting[k->n_waiting].hash & k->stream_mask));
     if (++k->n_waiting == WAITING) take_waiting(k);
     return 1;
 }

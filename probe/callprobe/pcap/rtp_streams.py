@@ -368,10 +368,11 @@ def _pdv_ms(sample: SampleColumns, clock: int | None) -> PdvMs | None:
     if clock is None:
         return None
     tick_ms = TICK_MS[clock]
-    transits = sorted(
+    transits = [
         elapsed_ns * NANOSECOND_MS - ticks * tick_ms
         for elapsed_ns, ticks in zip(sample.elapsed_ns, sample.ticks, strict=True)
-    )
+    ]
+    transits.sort()
     p50, p95 = percentile(transits, 0.5), percentile(transits, 0.95)
     if p50 is None or p95 is None:
         return None
@@ -383,11 +384,12 @@ def _ipdv_ms_p95(sample: SampleColumns, clock: int | None) -> float | None:
     if clock is None:
         return None
     tick_ms = TICK_MS[clock]
-    variation = sorted(
+    variation = [
         abs(gap_ns * NANOSECOND_MS - step * tick_ms)
         for gap_ns, step in zip(sample.gaps_ns, sample.steps, strict=True)
         if step != NO_STEP
-    )
+    ]
+    variation.sort()
     return _rounded(percentile(variation, 0.95), 3)
 
 
