@@ -21,7 +21,7 @@ from callprobe.net.guard import Guard
 from callprobe.net.loop import StampedLoop
 from callprobe.net.sockets import SocketNet
 from callprobe.nettest.call import quantile_ms
-from callprobe.pcap.trace import Flow, Recorded
+from callprobe.pcap.replays.trace import Flow, Recorded
 from callprobe.run.call_work import CallWork
 from callprobe.run.replay import NATURES, scenario_of
 from callprobe.run.runner import Runner

@@ -213,8 +213,8 @@ def _trace() -> Take:
 
 
 def _dump() -> Take:
-    from callprobe.pcap.dump_model import DumpError
-    from callprobe.pcap.dump_read import read_dump
+    from callprobe.pcap.dumps.model import DumpError
+    from callprobe.pcap.dumps.read import read_dump
 
     path = _scratch()
 
@@ -227,8 +227,8 @@ def _dump() -> Take:
 
 
 def _wehe() -> Take:
-    from callprobe.pcap.trace import ReplayFileError
-    from callprobe.pcap.wehe import read_wehe
+    from callprobe.pcap.replays.trace import ReplayFileError
+    from callprobe.pcap.replays.wehe import read_wehe
 
     path = _scratch()
 
@@ -286,10 +286,10 @@ def _scratch() -> Path:
 def _capture() -> Take:
     import scapy.all  # noqa: F401 - the reader asks it of rare link types; its import is nobody's hang
 
-    from callprobe.pcap.link import Dissector
+    from callprobe.pcap.layers.link import Dissector
+    from callprobe.pcap.layers.tcp import StreamMessages
     from callprobe.pcap.packets import TcpSegment
-    from callprobe.pcap.read import CaptureError, CaptureFile
-    from callprobe.pcap.tcp import StreamMessages
+    from callprobe.pcap.reading.read import CaptureError, CaptureFile
 
     path = _scratch()
 

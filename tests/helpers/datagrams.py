@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from callprobe.pcap.link import Dissector
+from callprobe.pcap.layers.link import Dissector
 from callprobe.pcap.packets import UdpDatagram
-from callprobe.pcap.read import CaptureFile
+from callprobe.pcap.reading.read import CaptureFile
 
 
 def datagrams_in(path: Path) -> list[UdpDatagram]:

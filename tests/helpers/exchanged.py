@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from callprobe.pcap.encapsulation import unwrap
-from callprobe.pcap.exchanges import ExchangeCollector
-from callprobe.pcap.link import Dissector
+from callprobe.pcap.collect.encapsulation import unwrap
+from callprobe.pcap.collect.exchanges import ExchangeCollector
+from callprobe.pcap.layers.link import Dissector
 from callprobe.pcap.packets import Address, UdpDatagram
-from callprobe.pcap.read import CaptureFile
+from callprobe.pcap.reading.read import CaptureFile
 from callprobe.wire import stun
 
 CLIENT: Address = ("192.0.2.1", 4000)

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from callprobe.pcap.analyze import Analysis
-from callprobe.pcap.clues import Clues, SipDialogs
+from callprobe.pcap.collect.dtls import DtlsHandshake
+from callprobe.pcap.collect.ice import IcePair
+from callprobe.pcap.collect.reflector import ReflectorPath
+from callprobe.pcap.collect.relay import Relay
+from callprobe.pcap.collect.transactions import StunTransaction
+from callprobe.pcap.collect.turn import TurnServer
 from callprobe.pcap.dissect import Findings, conclude
-from callprobe.pcap.dtls import DtlsHandshake
-from callprobe.pcap.flows import FlowStats
-from callprobe.pcap.ice import IcePair
-from callprobe.pcap.reflector import ReflectorPath
-from callprobe.pcap.relay import Relay
-from callprobe.pcap.rtp_streams import RtpStream, StreamSecond
-from callprobe.pcap.service import Service
-from callprobe.pcap.transactions import StunTransaction
-from callprobe.pcap.turn import TurnServer
+from callprobe.pcap.recognise.clues import Clues, SipDialogs
+from callprobe.pcap.recognise.service import Service
+from callprobe.pcap.streams.flows import FlowStats
+from callprobe.pcap.streams.rtp_streams import RtpStream, StreamSecond
 
 OWN, RELAY, FAR = "192.168.0.2:50000", "203.0.113.7:3478", "198.51.100.9:3478"
 ORIGIN_NS = 1_700_000_000_000_000_000
@@ -156,7 +156,7 @@ def sip(**changes: Any) -> Clues:
 
 def analysis(found: Findings, **changes: Any) -> Analysis:
     """Return the analysis of findings, without a distance and as quick as can be."""
-    from callprobe.pcap.story import story
+    from callprobe.pcap.tell.story import story
 
     shared = {name: getattr(found, name) for name in Analysis.__struct_fields__ if hasattr(found, name)}
     own = {

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callprobe.pcap import engine, kernel
+from callprobe.pcap import engine
 from callprobe.pcap.engine import Tier, TierError
 from callprobe.pcap.packets import IcmpQuote, TcpSegment, UdpDatagram
-from callprobe.pcap.read import CaptureError, CaptureFile
+from callprobe.pcap.reading.read import CaptureError, CaptureFile
+from callprobe.pcap.streams import kernel
 from callprobe.pcap.write import udp_packet
 from helpers.frames import ipv4, tcp
 from helpers.rtp_captures import (

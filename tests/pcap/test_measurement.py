@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from callprobe.pcap.dissect import Findings, dissect
-from callprobe.pcap.distance import Distance
 from callprobe.pcap.donation import Donor
 from callprobe.pcap.measurement import (
     VOID_ONE_WAY,
@@ -19,6 +18,7 @@ from callprobe.pcap.measurement import (
     VOID_TRUNCATED,
     measurements,
 )
+from callprobe.pcap.recognise.distance import Distance
 from callprobe.pcap.write import CaptureWriter
 from callprobe.vantage.redaction import redact
 from callresults.addresses import forms_of

@@ -1,8 +1,8 @@
 """The ladder of a capture's call as a measurement has it."""
 
-from callprobe.pcap.calls import calls
 from callprobe.pcap.dissect import Findings
 from callprobe.pcap.measurement_ladder import ladder, refuted
+from callprobe.pcap.tell.calls import calls
 from callresults.failure import Failure
 from callresults.observation import Stage
 from helpers.findings import (

@@ -2,9 +2,9 @@
 
 import pytest
 
+from callprobe.pcap.collect.rtcp import ReceptionReport, Rtcp
 from callprobe.pcap.measurement_metrics import MOST_SECONDS, down_metrics, series, up_metrics, whole
-from callprobe.pcap.rtcp import ReceptionReport, Rtcp
-from callprobe.pcap.rtp_streams import Bursts, JitterMs, PdvMs, RtpStream, StreamSecond
+from callprobe.pcap.streams.rtp_streams import Bursts, JitterMs, PdvMs, RtpStream, StreamSecond
 from helpers.findings import FAR, OWN, RELAY, blank, both_ways, findings, stream
 
 FIRST_HEADER = "806f03e8" + "00" * 8

@@ -1,8 +1,8 @@
 """What every tier counts, and what it hands on."""
 
-from callprobe.pcap.link import link_type_name
+from callprobe.pcap.layers.link import link_type_name
+from callprobe.pcap.layers.plain_frames import TCP
 from callprobe.pcap.packets import Frame, TcpSegment, UdpDatagram
-from callprobe.pcap.plain_frames import TCP
 from callprobe.pcap.tally import TIME_LIMIT_NS, Hosts, Tally, within_limit
 from callprobe.pcap.write import udp_packet
 from helpers.frames import DESTINATION, SOURCE, ethernet, ipv4, tcp

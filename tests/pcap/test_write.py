@@ -7,7 +7,7 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 
 from callprobe.pcap.packets import Frame
-from callprobe.pcap.read import CaptureFile
+from callprobe.pcap.reading.read import CaptureFile
 from callprobe.pcap.write import CaptureWriter, udp_packet
 from helpers.datagrams import datagrams_in
 

@@ -12,7 +12,7 @@ import pytest
 from callprobe.dialect.trace import Trace, TracePacket
 from callprobe.lab.virtual import VirtualNet, World
 from callprobe.media.session import TraceOffer
-from callprobe.pcap.trace import Flow, Recorded, ReplayFileError
+from callprobe.pcap.replays.trace import Flow, Recorded, ReplayFileError
 from callprobe.responder.limits import Limits
 from callprobe.run.replay import (
     NATURES,

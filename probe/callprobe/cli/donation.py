@@ -125,8 +125,8 @@ def donation(*, target: str | None, save: bool, country: str, asn: str, access_t
 
 def give_captures(found: "Sequence[Findings]", wanted: Donation) -> None:
     """Give the calls of captures. Raises WrongInputError."""
-    from callprobe.pcap.distance import nearest
     from callprobe.pcap.measurement import measurements
+    from callprobe.pcap.recognise.distance import nearest
 
     donor = wanted.donor()
     made = [item for one in found for item in measurements(one, donor, distance=nearest(one))]

@@ -10,7 +10,7 @@ from callprobe.cli.donation import donation, donation_options
 from callprobe.cli.errors import WrongInputError
 
 if TYPE_CHECKING:
-    from callprobe.pcap.dump_model import Dump
+    from callprobe.pcap.dumps.model import Dump
 
 
 @click.command("import")
@@ -34,15 +34,15 @@ def import_command(*, files: tuple[Path, ...], as_json: bool, **options: Any) ->
         for dump in dumps:
             click.echo("\n".join([dump.file, *(f"  {line}" for line in dump.story)]))
     if wanted.wanted:
-        from callprobe.pcap.dump_measurement import measurements
+        from callprobe.pcap.dumps.measurement import measurements
 
         donor = wanted.donor()
         wanted.give([item for dump in dumps for item in measurements(dump, donor)])
 
 
 def _read(file: Path) -> "Dump":
-    from callprobe.pcap.dump_model import DumpError
-    from callprobe.pcap.dump_read import read_dump
+    from callprobe.pcap.dumps.model import DumpError
+    from callprobe.pcap.dumps.read import read_dump
 
     try:
         return read_dump(file)

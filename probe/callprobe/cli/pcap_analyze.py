@@ -12,8 +12,8 @@ from callprobe.cli.errors import WrongInputError
 if TYPE_CHECKING:
     from callprobe.pcap.analyze import Analysis
     from callprobe.pcap.dissect import Findings
-    from callprobe.pcap.distance import Distance
     from callprobe.pcap.engine import Tier
+    from callprobe.pcap.recognise.distance import Distance
 
 
 MOST_DIFFERENCES: Final = 6
@@ -78,7 +78,7 @@ def _analyze_all(files: tuple[Path, ...], tier: "Tier | None") -> tuple[list[_An
     from callprobe.pcap.analyze import analysis_of
     from callprobe.pcap.dissect import dissect
     from callprobe.pcap.engine import TierError
-    from callprobe.pcap.read import CaptureError
+    from callprobe.pcap.reading.read import CaptureError
 
     found, problems = [], []
     for file in files:
@@ -122,7 +122,7 @@ def _distance_lines(distance: "Distance") -> list[str]:
 
 
 def _write_page(path: Path, analysis: "Analysis", *, redact: bool) -> None:
-    from callprobe.pcap.html import page
+    from callprobe.pcap.tell.html import page
 
     try:
         path.write_text(page(analysis, redact=redact), encoding="utf-8")

@@ -11,7 +11,7 @@ def build_kernel_command() -> None:
 
     Without it the same figures come more slowly. It is built for this machine and kept in the probe's folder.
     """
-    from callprobe.pcap.kernel import KernelError, build
+    from callprobe.pcap.streams.kernel import KernelError, build
 
     try:
         path = build()

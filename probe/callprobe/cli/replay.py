@@ -17,7 +17,7 @@ from callprobe.cli.run import ACCESS_TYPES, execute, exit_code, listener_on_term
 from callprobe.net.guard import Guard, GuardConfigError
 from callprobe.net.loop import StampedLoop
 from callprobe.net.sockets import SocketNet
-from callprobe.pcap.trace import Flow, ReplayFileError, parse_flow
+from callprobe.pcap.replays.trace import Flow, ReplayFileError, parse_flow
 from callprobe.run.replay import Control, NoReplaysError, Replay, check_offer, load_replay
 from callprobe.run.session import ResponderUrl
 from callresults.nettests.common import AccessType

@@ -8,23 +8,23 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from callprobe.pcap.calls import Call, calls
-from callprobe.pcap.clues import Clues
+from callprobe.pcap.collect.dtls import DtlsHandshake
+from callprobe.pcap.collect.ice import IcePair
+from callprobe.pcap.collect.reflector import ReflectorCounts
+from callprobe.pcap.collect.relay import Relay, RelayPings
+from callprobe.pcap.collect.rtcp import Rtcp
+from callprobe.pcap.collect.transactions import StunCounts
+from callprobe.pcap.collect.turn import TurnCounts
 from callprobe.pcap.dissect import Findings, dissect
-from callprobe.pcap.distance import Distance, nearest
-from callprobe.pcap.dtls import DtlsHandshake
 from callprobe.pcap.engine import Tier
-from callprobe.pcap.flows import FlowStats
-from callprobe.pcap.ice import IcePair
-from callprobe.pcap.reflector import ReflectorCounts
-from callprobe.pcap.relay import Relay, RelayPings
-from callprobe.pcap.rtcp import Rtcp
-from callprobe.pcap.rtp_streams import RtpStream
-from callprobe.pcap.service import Service
-from callprobe.pcap.stages import CaptureStage
-from callprobe.pcap.story import story
-from callprobe.pcap.transactions import StunCounts
-from callprobe.pcap.turn import TurnCounts
+from callprobe.pcap.recognise.clues import Clues
+from callprobe.pcap.recognise.distance import Distance, nearest
+from callprobe.pcap.recognise.service import Service
+from callprobe.pcap.streams.flows import FlowStats
+from callprobe.pcap.streams.rtp_streams import RtpStream
+from callprobe.pcap.tell.calls import Call, calls
+from callprobe.pcap.tell.stages import CaptureStage
+from callprobe.pcap.tell.story import story
 
 
 class CallSpan(Struct, frozen=True, kw_only=True):

@@ -11,23 +11,23 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from callprobe.pcap import engine
-from callprobe.pcap.clues import ClueCollector, Clues
-from callprobe.pcap.dtls import DtlsCollector, DtlsHandshake
-from callprobe.pcap.encapsulation import unwrap
-from callprobe.pcap.endpoint import capturing_endpoint, direction_of
-from callprobe.pcap.exchanges import ExchangeCollector
-from callprobe.pcap.flows import FlowStats
-from callprobe.pcap.ice import IcePair, MediaPath
+from callprobe.pcap.collect.dtls import DtlsCollector, DtlsHandshake
+from callprobe.pcap.collect.encapsulation import unwrap
+from callprobe.pcap.collect.exchanges import ExchangeCollector
+from callprobe.pcap.collect.ice import IcePair, MediaPath
+from callprobe.pcap.collect.reflector import ReflectorCounts
+from callprobe.pcap.collect.relay import Relay, RelayPings
+from callprobe.pcap.collect.rtcp import Rtcp, RtcpCollector
+from callprobe.pcap.collect.transactions import StunCounts, StunTransaction
+from callprobe.pcap.collect.turn import TurnCounts
+from callprobe.pcap.layers.tcp import StreamMessages
 from callprobe.pcap.packets import IcmpQuote, TcpSegment, UdpDatagram
-from callprobe.pcap.reflector import ReflectorCounts
-from callprobe.pcap.relay import Relay, RelayPings
-from callprobe.pcap.rtcp import Rtcp, RtcpCollector
-from callprobe.pcap.rtp_streams import RtpStream, StreamTable
-from callprobe.pcap.service import Service, guess
-from callprobe.pcap.stages import CaptureStage, stages
-from callprobe.pcap.tcp import StreamMessages
-from callprobe.pcap.transactions import StunCounts, StunTransaction
-from callprobe.pcap.turn import TurnCounts
+from callprobe.pcap.recognise.clues import ClueCollector, Clues
+from callprobe.pcap.recognise.service import Service, guess
+from callprobe.pcap.streams.flows import FlowStats
+from callprobe.pcap.streams.rtp_streams import RtpStream, StreamTable
+from callprobe.pcap.tell.endpoint import capturing_endpoint, direction_of
+from callprobe.pcap.tell.stages import CaptureStage, stages
 from callprobe.wire import demux
 
 Protocol = demux.Protocol

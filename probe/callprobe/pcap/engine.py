@@ -8,12 +8,12 @@ import importlib.util
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
-from callprobe.pcap import kernel, kernel_reader
-from callprobe.pcap.flows import FlowStats, FlowTable
 from callprobe.pcap.packets import Sink, UdpDatagram
-from callprobe.pcap.piecewise import Piecewise
-from callprobe.pcap.read import CaptureFile, open_capture
-from callprobe.pcap.rtp_streams import RtpStream, StreamTable
+from callprobe.pcap.reading.piecewise import Piecewise
+from callprobe.pcap.reading.read import CaptureFile, open_capture
+from callprobe.pcap.streams import kernel, kernel_reader
+from callprobe.pcap.streams.flows import FlowStats, FlowTable
+from callprobe.pcap.streams.rtp_streams import RtpStream, StreamTable
 from callprobe.pcap.tally import Tally, within_limit
 
 __all__ = ["EngineResult", "Tier", "TierError", "best_tier", "run"]
@@ -130,7 +130,7 @@ def _run_python(path: Path, sink: Sink) -> EngineResult:
 
 def _run_numpy(path: Path, sink: Sink) -> EngineResult:
     try:
-        from callprobe.pcap import columns
+        from callprobe.pcap.streams import columns
     except ImportError as error:
         raise TierError("NumPy is not installed: pip install 'callprobe[pcap]'.") from error
     found = columns.run(path, sink)
@@ -157,7 +157,7 @@ def _of_tally(
 def _run_kernel(path: Path, sink: Sink) -> EngineResult:
     library = kernel.load()
     if library is None:
-        raise TierError("The C kernel was not built: callprobe.pcap.kernel.build() compiles it.")
+        raise TierError("The C kernel was not built: callprobe.pcap.streams.kernel.build() compiles it.")
     with open_capture(path) as capture, Piecewise(path, capture, kernel_reader.PIECE_BYTES) as pieces:
         state = kernel.Kernel(library)
         reader = kernel_reader.KernelReader(state, pieces, sink)

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
 
-from callprobe.pcap.calls import PAUSE_S, Call, calls
+from callprobe.pcap.collect.encapsulation import WRAPPINGS
 from callprobe.pcap.donation import FAR_END, SCENARIO, Donor, Observed, given
-from callprobe.pcap.encapsulation import WRAPPINGS
-from callprobe.pcap.endpoint import host_of
 from callprobe.pcap.measurement_ladder import ladder, refuted
 from callprobe.pcap.measurement_metrics import down_metrics, series, up_metrics, whole
-from callprobe.pcap.media_stages import is_one_way
-from callprobe.pcap.service import TITLES
-from callprobe.pcap.sides import sides
+from callprobe.pcap.recognise.service import TITLES
+from callprobe.pcap.tell.calls import PAUSE_S, Call, calls
+from callprobe.pcap.tell.endpoint import host_of
+from callprobe.pcap.tell.media_stages import is_one_way
+from callprobe.pcap.tell.sides import sides
 from callresults.measurement import Measurement
 from callresults.nettests.call import CallKeys
 from callresults.nettests.capture import CaptureCall, Generation
@@ -26,8 +26,8 @@ from callresults.nettests.common import IpVersion
 
 if TYPE_CHECKING:
     from callprobe.pcap.dissect import Findings
-    from callprobe.pcap.distance import Distance
-    from callprobe.pcap.rtp_streams import RtpStream
+    from callprobe.pcap.recognise.distance import Distance
+    from callprobe.pcap.streams.rtp_streams import RtpStream
 
 LOOK: Final = "capture"
 UNKNOWN_SERVICE: Final = "unknown"

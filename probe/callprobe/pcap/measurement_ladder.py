@@ -6,10 +6,10 @@ from callresults.failure import Failure
 from callresults.observation import MEDIA_STAGES, Stage, StageName
 
 if TYPE_CHECKING:
-    from callprobe.pcap.calls import Call
     from callprobe.pcap.dissect import Findings
-    from callprobe.pcap.rtp_streams import RtpStream
-    from callprobe.pcap.stages import CaptureStage
+    from callprobe.pcap.streams.rtp_streams import RtpStream
+    from callprobe.pcap.tell.calls import Call
+    from callprobe.pcap.tell.stages import CaptureStage
 
 _BEST_FIRST: Final = {"ok": 0, "partial": 1, "failed": 2}
 """``not_seen`` is none of a measurement's outcomes: what is not seen is left out."""

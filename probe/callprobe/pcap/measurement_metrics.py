@@ -8,7 +8,7 @@ which packets came too late to be played, and the delay.
 import re
 from typing import TYPE_CHECKING, Final
 
-from callprobe.pcap.endpoint import direction_of
+from callprobe.pcap.tell.endpoint import direction_of
 from callresults.metrics.bursts import GMIN_PACKETS
 from callresults.metrics.direction import DirectionMetrics
 from callresults.metrics.loss import ratio
@@ -17,9 +17,9 @@ from callresults.nettests.call import Second
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from callprobe.pcap.collect.rtcp import ReceptionReport
     from callprobe.pcap.dissect import Findings
-    from callprobe.pcap.rtcp import ReceptionReport
-    from callprobe.pcap.rtp_streams import RtpStream
+    from callprobe.pcap.streams.rtp_streams import RtpStream
 
 _MODEL: Final = re.compile(r"g107[.0-9]{0,2}/[a-z0-9.-]{1,24}/[0-9.]{1,8}ms")
 _FIRST_NUMBER: Final = re.compile(r"[0-9a-f]{4}([0-9a-f]{4})")

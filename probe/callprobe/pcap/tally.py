@@ -3,12 +3,12 @@
 from collections import Counter
 from typing import Final, Protocol
 
-from callprobe.pcap import plain_frames
-from callprobe.pcap.ip import host_texts
-from callprobe.pcap.link import Dissector, link_type_name
+from callprobe.pcap.layers import plain_frames
+from callprobe.pcap.layers.ip import host_texts
+from callprobe.pcap.layers.link import Dissector, link_type_name
+from callprobe.pcap.layers.plain_frames import UDP, PlainPacket
 from callprobe.pcap.packets import Address, Frame, Sink, TcpSegment, UdpDatagram
-from callprobe.pcap.plain_frames import UDP, PlainPacket
-from callprobe.pcap.rtp_header import is_plain_rtp
+from callprobe.pcap.streams.rtp_header import is_plain_rtp
 
 TIME_LIMIT_NS: Final = 1 << 62
 """Times beyond, which no clock shows before 2116, are taken for this one: 64 bits hold their differences."""

@@ -11,8 +11,8 @@ from callprobe.dialect.trace import Trace
 from callprobe.media.session import TRACES_PATH, TraceOffer
 from callprobe.net.contract import Net, NetError
 from callprobe.net.exchange import ExchangeError, decoded, exchange, reason
-from callprobe.pcap.trace import Flow, Recorded, make_trace, read_capture
-from callprobe.pcap.wehe import is_wehe, read_wehe
+from callprobe.pcap.replays.trace import Flow, Recorded, make_trace, read_capture
+from callprobe.pcap.replays.wehe import is_wehe, read_wehe
 from callprobe.run.session import ResponderUrl
 from callprobe.scenario.model import CallArm, CallScenario
 
@@ -63,7 +63,7 @@ def load_replay(
 ) -> Replay:
     """Return the call in a capture or in a replay file of Wehe.
 
-    Raises ``callprobe.pcap.trace.ReplayFileError``.
+    Raises ``callprobe.pcap.replays.trace.ReplayFileError``.
     """
     read = read_wehe if is_wehe(path) else read_capture
     recorded = read(path, flow, duration_s)

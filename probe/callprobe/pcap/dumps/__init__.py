@@ -1,0 +1,1 @@
+"""What browsers write of their calls: webrtc-internals and RTCStatsDump."""

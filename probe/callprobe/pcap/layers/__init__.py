@@ -1,0 +1,1 @@
+"""From a frame to the innermost datagram, segment or quotation: link layers, IP, tunnels, TCP streams."""

@@ -1,0 +1,1 @@
+"""Whose call it is, how sure that is, and which dialect is nearest."""

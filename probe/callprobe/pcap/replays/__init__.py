@@ -1,0 +1,1 @@
+"""From a recording to a trace that both ends can play."""

@@ -1,0 +1,1 @@
+"""RTP streams and flows, counted in three tiers that give the same figures."""

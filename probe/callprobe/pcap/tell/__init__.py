@@ -1,0 +1,1 @@
+"""What a person is told: who captured, calls, stages, the story, the page."""
