@@ -1,5 +1,7 @@
 """The records and blocks of a capture are found where they lie."""
 
+import random
+from collections.abc import Callable
 from struct import pack
 
 import pytest
@@ -8,7 +10,11 @@ from tests.helpers import frames as by_hand
 from callprobe.pcap.reading.classic import parse_header
 from callprobe.pcap.reading.container import Container, Interface
 from callprobe.pcap.reading.one_block import BROKEN, MORE
-from callprobe.pcap.streams.column_walk import BLOCK, walk
+from callprobe.pcap.streams import column_walk
+from callprobe.pcap.streams.column_walk import BLOCK, Walked, walk
+from helpers.rtp_captures import Sent
+from helpers.rtp_captures import pcap as written
+from helpers.rtp_captures import pcapng as written_ng
 
 FRAMES = [bytes(size) for size in (60, 0, 61, 1500)]
 
@@ -83,3 +89,65 @@ def test_times_too_large_for_columns_are_reckoned_one_by_one() -> None:
     assert fast is not None
     assert odd is not None
     assert (fast.epoch_ns.tolist(), odd.epoch_ns.tolist()) == ([1 << 62], [33_333_333_333])
+
+
+DECOY = pack("<IIII", 1_700_000_000, 0, 8, 8) + pack("<II", 6, 40) + bytes(32)
+"""What begins like a record, and like a block."""
+PAYLOADS: dict[str, Callable[[random.Random], bytes]] = {
+    "calls": lambda draw: bytes(draw.choice([60, 100, 214, 1200])),
+    "decoys": lambda draw: DECOY * draw.randrange(40),
+    "large": lambda draw: draw.randbytes(draw.choice([10, 70_000, 200_000])),
+    "empty": lambda _: b"",
+}
+
+
+def of_many(kind: str, draw: random.Random, order: str, *, is_pcap: bool) -> tuple[Container, bytes]:
+    """Return enough frames that many are walked side by side."""
+    frames, at_ns, size = [], 1_700_000_000_000_000_000, 0
+    while size < 1_200_000 and len(frames) < 30_000:
+        payload = PAYLOADS[kind](draw)
+        frames.append(Sent(at_ns, payload))
+        at_ns += draw.choice([0, 20_000_000, 100_000_000_000]) if kind == "decoys" else 20_000_000
+        size += 16 + len(payload)
+    if is_pcap:
+        data = written(frames, byte_order=order)
+        container = parse_header(data[:24])
+        assert container is not None
+        return container, data[24:]
+    return pcapng(order, 1_000_000_000), written_ng(frames, byte_order=order)[28 + 32 :]
+
+
+def told(walked: Walked) -> tuple[object, ...]:
+    """Return what can be compared."""
+    records = walked.records
+    found = None if records is None else [column.tolist() for column in records[:4]]
+    return found, walked.consumed, walked.reason
+
+
+@pytest.mark.parametrize("is_pcap", [True, False])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", PAYLOADS)
+@pytest.mark.parametrize("damages", [0, 3, 200])
+def test_walking_side_by_side_finds_the_same(
+    monkeypatch: pytest.MonkeyPatch, kind: str, order: str, damages: int, *, is_pcap: bool
+) -> None:
+    """As going from one record to the next, whatever frames hold and wherever bytes are damaged."""
+    draw = random.Random(f"{kind} {order} {damages}")
+    container, data = of_many(kind, draw, order, is_pcap=is_pcap)
+    damaged = bytearray(data)
+    for _ in range(damages):
+        damaged[draw.randrange(len(data))] = draw.randrange(256)
+    view = memoryview(bytes(damaged))
+    limits = [len(view), draw.randrange(len(view))]
+    side_by_side = [told(walk(view, container, limit)) for limit in limits]
+    monkeypatch.setattr(column_walk, "_MIN_WAYS", 1 << 40)
+
+    assert side_by_side == [told(walk(view, container, limit)) for limit in limits]
+
+
+def test_many_ways_are_gone_at_once() -> None:
+    """In an ordinary capture nearly all records are found so."""
+    container, data = of_many("calls", random.Random(1), "<", is_pcap=True)
+    found = column_walk._leap(memoryview(data), container, len(data) - 16)
+
+    assert found[-1] > 0.9 * len(data)
