@@ -1,7 +1,8 @@
 """Reads one capture in a process of its own and prints the CPU time of the analysis alone.
 
-``python pcap_child.py TIER FILE``; TIER is one of ours, or ``dpkt`` or ``scapy``, each taking RTP headers
-apart and counting packets by SSRC, which is less than what our tiers do.
+``python pcap_child.py WHAT FILE``; WHAT is one of our tiers (streams and flows told in full, the rest handed
+on to nobody), ``analyze`` for all that ``pcap analyze`` does, or ``dpkt`` or ``scapy``, which take RTP headers
+apart and count packets by SSRC: less than what our tiers do.
 """
 
 import sys
@@ -10,11 +11,33 @@ from collections import Counter
 from pathlib import Path
 
 
+class Nobody:
+    """Takes what is handed on."""
+
+    def datagram(self, datagram: object) -> None:
+        """Take a datagram."""
+
+    def segment(self, segment: object) -> None:
+        """Take a segment."""
+
+    def quote(self, quote: object) -> None:
+        """Take a quotation."""
+
+
 def our_tier(tier: str, path: Path) -> None:
+    """Tell the streams and flows of a capture, by one tier."""
+    from callprobe.pcap import engine
+
+    found = engine.run(path, Nobody(), tier)  # type: ignore[arg-type] # the command line of the bench
+    assert found.streams.streams(found.origin_ns or 0)
+    assert found.flows.stats(found.origin_ns or 0)
+
+
+def analyze(path: Path) -> None:
     """Take the whole capture apart."""
     from callprobe.pcap.dissect import dissect
 
-    assert dissect(path, tier=tier).rtp  # type: ignore[arg-type] # the command line of the bench
+    assert dissect(path).rtp
 
 
 def dpkt_reader(path: Path) -> None:
@@ -42,19 +65,20 @@ def scapy_reader(path: Path) -> None:
 
 def main() -> None:
     """Read and print."""
-    tier, path = sys.argv[1], Path(sys.argv[2])
-    if tier in {"python", "numpy", "c"}:
-        import callprobe.pcap.dissect  # noqa: F401 - its import is no part of the analysis
-
-        if tier == "numpy":
-            import numpy as np  # noqa: F401
+    what, path = sys.argv[1], Path(sys.argv[2])
+    # What is imported is no part of the analysis; it is of the whole process.
+    if what == "analyze":
+        import callprobe.pcap.dissect
+    elif what not in {"dpkt", "scapy"}:
+        import callprobe.pcap.engine  # noqa: F401
+    if what == "numpy":
+        import numpy as np  # noqa: F401
+    readers = {"dpkt": dpkt_reader, "scapy": scapy_reader, "analyze": analyze}
     start_s = time.process_time()
-    if tier == "dpkt":
-        dpkt_reader(path)
-    elif tier == "scapy":
-        scapy_reader(path)
+    if what in readers:
+        readers[what](path)
     else:
-        our_tier(tier, path)
+        our_tier(what, path)
     sys.stdout.write(f"analysis {time.process_time() - start_s:.6f}\n")
 
 

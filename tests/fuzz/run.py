@@ -28,6 +28,8 @@ Step = tuple[str, int, int]
 TraceFunction = Callable[[FrameType, str, Any], Any]
 RSS_LIMIT_MB: Final = 200
 INPUT_LIMIT_S: Final = 1
+FORKED: Final = ("sh", "-c", '"$@"; exit $?', "sh")
+"""A process that is started right away is taken to have used as much memory as its parent once did."""
 RUNS: Final = {"wire": 10_000_000, "dialect": 10_000_000, "file": 1_000_000}
 """Executions asked of each kind of target by ``make fuzz``."""
 FILE_LIMIT_S: Final = 1200
@@ -74,6 +76,7 @@ def fuzz(target: Target, *, runs: int, seconds: int) -> Outcome:
         folder.mkdir(parents=True, exist_ok=True)
     _unpack(target, corpus)
     command = [
+        *FORKED,
         *(sys.executable, __file__, "--child", target.name, "--"),
         *(
             f"-runs={runs}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from callprobe.pcap.recognise.service import TITLES
 from callprobe.pcap.tell.calls import Call, calls
+from callprobe.pcap.tell.markup import visible
 from callprobe.pcap.tell.media_stages import STALL_S, is_one_way, paused_text, way
 from callprobe.pcap.tell.media_wording import side_text
 from callprobe.pcap.tell.sides import Side, Silence, sides
@@ -262,7 +263,7 @@ def _fitted(paragraphs: Iterable[_Paragraph]) -> tuple[str, ...]:
     kept = list(enumerate(paragraphs))
     while sum(len(paragraph.lines) for _, paragraph in kept) > MOST_LINES and len(kept) > 1:
         kept.remove(max(kept, key=lambda item: (item[1].weight, item[0])))
-    return tuple(line for _, paragraph in kept for line in paragraph.lines)[:MOST_LINES]
+    return tuple(visible(line) for _, paragraph in kept for line in paragraph.lines)[:MOST_LINES]
 
 
 def _utc_text(epoch_ns: int) -> str:
