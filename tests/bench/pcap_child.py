@@ -1,8 +1,8 @@
 """Reads one capture in a process of its own and prints the CPU time of the analysis alone.
 
 ``python pcap_child.py WHAT FILE``; WHAT is one of our tiers (streams and flows told in full, the rest handed
-on to nobody), ``analyze`` for all that ``pcap analyze`` does, or ``dpkt`` or ``scapy``, which take RTP headers
-apart and count packets by SSRC: less than what our tiers do.
+on to nobody), ``analyze`` for all that ``pcap analyze`` does, or ``dpkt`` or ``scapy``, which take RTP
+headers apart and count packets by SSRC: less than what our tiers do.
 """
 
 import sys
