@@ -4,7 +4,6 @@ Three ways give the same figures: plain Python; NumPy (``callprobe[pcap]``), man
 kernel in C, once it was built (``kernel.build``).
 """
 
-import importlib.util
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -106,8 +105,11 @@ def best_tier(path: Path) -> Tier:
     """Return the tier that is done soonest with a file."""
     if kernel.load() is not None:
         return "c"
-    has_numpy = importlib.util.find_spec("numpy") is not None
-    return "numpy" if has_numpy and _size(path) >= SMALL_FILE_BYTES else "python"
+    if _size(path) < SMALL_FILE_BYTES:
+        return "python"
+    from importlib.util import find_spec
+
+    return "python" if find_spec("numpy") is None else "numpy"
 
 
 def _size(path: Path) -> int:

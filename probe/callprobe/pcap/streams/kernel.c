@@ -40,7 +40,7 @@ enum {
 
 static const struct {
     int32_t streams, rows, sample;
-} LIMITS[] = {{16, 4096, 512}, {256, 1024, 256}, {MAX_STREAMS, 256, 128}};
+} LIMITS[] = {{16, 1024, 512}, {256, 1024, 256}, {MAX_STREAMS, 256, 128}};
 static const double TICK_MS[CLOCKS] = {1000.0 / 8000, 1000.0 / 16000, 1000.0 / 32000, 1000.0 / 48000,
                                        1000.0 / 90000};
 static const int64_t SILENCE_TICKS[CLOCKS] = {1600, 3200, 6400, 9600, 18000};
@@ -799,10 +799,10 @@ static void enter_slot(kernel_t *k, stream_t *s) {
     k->stream_slots[slot] = (stream_slot_t){s->hash, s};
 }
 
-/* Keep the table at most a quarter full, and as small as that allows. */
+/* Keep the table at most an eighth full, and as small as that allows. */
 static int room_for_streams(kernel_t *k) {
     uint64_t slots = k->stream_slots ? k->stream_mask + 1 : 0;
-    if (slots && 4 * (uint64_t)k->n_streams < slots) return 1;
+    if (slots && 8 * (uint64_t)k->n_streams < slots) return 1;
     slots = slots ? 2 * slots : FIRST_STREAM_SLOTS;
     stream_slot_t *table = calloc(slots, sizeof(stream_slot_t));
     if (!table) return 0;
@@ -948,7 +948,7 @@ HOT static inline int is_stream_of(const stream_t *s, const waiting_t *w, uint32
            s->key.address[2] == words[2] && s->key.address[3] == words[3];
 }
 
-/* Take a packet whose stream is not where its hash points first. */
+/* Take a packet whose stream is not settled, or not the first of its hash. */
 COLD static int take_stranger(kernel_t *k, const waiting_t *w, const packet_t *packet) {
     who_t key = {.ports = w->ports, .ssrc = load32(w->payload + 8)};
     write_addresses(&key, w->addresses, w->six);
@@ -963,8 +963,10 @@ COLD static int take_stranger(kernel_t *k, const waiting_t *w, const packet_t *p
 FAST COLD static void take_waiting(kernel_t *k) {
     waiting_t *end = k->waiting + k->n_waiting;
     for (waiting_t *w = k->waiting; w < end; w++) {
-        const stream_slot_t *slot = k->stream_slots + (w->hash & k->stream_mask);
-        w->stream = slot->hash == w->hash ? slot->stream : NULL;
+        uint64_t slot = w->hash & k->stream_mask;
+        while (k->stream_slots[slot].stream && k->stream_slots[slot].hash != w->hash)
+            slot = (slot + 1) & k->stream_mask;
+        w->stream = k->stream_slots[slot].stream;
         for (int at = 0; at < HOT_BYTES; at += 64)
             __builtin_prefetch((const uint8_t *)w->stream + at, 1);
     }

@@ -8,18 +8,12 @@ older library.
 import ctypes
 import hashlib
 import os
-import secrets
-import shutil
 import socket
-import subprocess
-import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from ctypes import byref, c_int32, c_int64, c_uint16, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Final
-
-import platformdirs
 
 from callprobe.pcap.layers.ip import host_texts
 from callprobe.pcap.layers.plain_frames import TUNNEL_PORTS
@@ -53,11 +47,16 @@ def library_path(folder: Path | None = None) -> Path:
 
 def compiler() -> str | None:
     """Return the path of a C compiler, if one is installed."""
+    import shutil
+
     return next(filter(None, map(shutil.which, _COMPILERS)), None)
 
 
 def build(folder: Path | None = None, *, flags: Sequence[str] = ()) -> Path:
     """Compile the kernel and return the library's path. Raises KernelError."""
+    import subprocess
+    import tempfile
+
     program = compiler()
     if program is None:
         raise KernelError("No C compiler (cc, gcc or clang) is installed: the kernel cannot be built.")
@@ -90,7 +89,11 @@ def load(folder: Path | None = None) -> ctypes.CDLL | None:
 
 def _cache() -> Path:
     named = os.environ.get(_HOME_VARIABLE)
-    return Path(named).expanduser() / "cache" if named else platformdirs.user_cache_path("callprobe")
+    if named:
+        return Path(named).expanduser() / "cache"
+    import platformdirs
+
+    return platformdirs.user_cache_path("callprobe")
 
 
 _FUNCTIONS: Final = {
@@ -131,7 +134,7 @@ class Kernel:
     def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         ports = sorted(TUNNEL_PORTS)
-        seed = (c_uint64 * 4)(*(secrets.randbits(64) for _ in range(4)))
+        seed = (c_uint64 * 4).from_buffer_copy(os.urandom(32))
         self._state = library.callprobe_new(seed, (c_uint16 * len(ports))(*ports), len(ports))
         if not self._state:
             raise MemoryError

@@ -39,7 +39,7 @@ MAX_STREAMS: Final = 4096
 MAX_ON_PROBATION: Final = 4096
 """When more are begun, the oldest is forgotten."""
 LIMITS: Final = (
-    (16, Limits(rows=4096, sample=512)),
+    (16, Limits(rows=1024, sample=512)),
     (256, Limits(rows=1024, sample=256)),
     (MAX_STREAMS, Limits(rows=256, sample=128)),
 )
@@ -107,7 +107,7 @@ class Dtx(Struct, frozen=True, kw_only=True):
     at_least_ms: int
 
 
-class StreamSecond(Struct, frozen=True):
+class StreamSecond(Struct, frozen=True, gc=False):
     """One second of a stream, or as many as ``RtpStream.second_row_s`` says; without packets it is absent."""
 
     second: int
