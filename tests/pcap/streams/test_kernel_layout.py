@@ -43,6 +43,7 @@ def constant(name: str) -> int:
         ("OTHER_PROFILE", rtp_state.OTHER_PROFILE),
         ("MAX_JUMP", rtp_numbers.MAX_JUMP),
         ("MAX_MISORDER", rtp_numbers.MAX_MISORDER),
+        ("ESTABLISHED", rtp_times.ESTABLISHED),
         ("WINDOW", rtp_numbers.WINDOW),
         ("HALF_WINDOW", rtp_numbers.HALF_WINDOW),
         ("GMIN_PACKETS", GMIN_PACKETS),

@@ -57,6 +57,13 @@ def test_new_beginning_is_no_loss(leap: int) -> None:
     assert max(found.times.jitter_max) < GAP_NS
 
 
+def test_young_segment_proves_no_outage() -> None:
+    """Two packets tell nothing of how stamps go: what leaps then is a new beginning."""
+    found = stream([*range(100), 9_000, 9_001, 20_000, 20_001], stamps=[*range(0, 104 * STEP, STEP)])
+
+    assert losses(found.numbers) == (3, 104, 0)
+
+
 def test_losses_around_a_new_beginning_count() -> None:
     """What is missing within a segment is missing."""
     numbers = [*range(50), *range(53, 100), *range(9_000, 9_050), *range(9_051, 9_100)]

@@ -28,7 +28,7 @@ enum {
     CLOCKS = 5, LANES = 4, LAST = 4, /* the clocks that are reckoned side by side, and the one beyond */
     MIN_PACKETS = 10, MAX_STREAMS = 4096, MAX_ON_PROBATION = 4096,
     FIRST_HEADER_BYTES = 32, MAX_PROFILES = 16, OTHER_PROFILE = 1 << 16, NO_EXTENSION = -1,
-    MAX_JUMP = 3000, MAX_MISORDER = 100, GMIN_PACKETS = 16,
+    MAX_JUMP = 3000, MAX_MISORDER = 100, GMIN_PACKETS = 16, ESTABLISHED = 16,
     WINDOW = 1 << 16, HALF_WINDOW = WINDOW / 2, STRIDE = HALF_WINDOW / 2,
     WINDOW_BYTES = WINDOW / 8, WINDOW_MASK = WINDOW_BYTES - 1,
     MAX_FLOWS = 1 << 16, FIRST_STREAM_SLOTS = 1 << 8, PROBATION_SLOTS = 1 << 13, FLOW_SLOTS = 1 << 17,
@@ -520,7 +520,7 @@ static int went_on(const stream_t *s, int64_t numbers, uint32_t timestamp) {
     int64_t numbers_before = s->highest - s->start;
     int64_t before = (is_previous ? s->ticks : s->highest_ticks) - s->start_ticks;
     int64_t ticks = (int32_t)(timestamp - (is_previous ? s->timestamp : s->highest_timestamp));
-    if (numbers_before <= 0 || before <= 0 || ticks <= 0) return 0;
+    if (numbers_before < ESTABLISHED || before <= 0 || ticks <= 0) return 0;
     __int128 expected = (__int128)before * numbers, found = (__int128)ticks * numbers_before;
     return expected <= 2 * found && found <= 2 * expected;
 }

@@ -18,6 +18,8 @@ SILENCE_MS: Final = 200
 """Neighbours whose stamps lie at least so far apart have silence between them: codecs pack less into one."""
 SILENCE_TICKS: Final = tuple(clock_hz * SILENCE_MS // 1000 for clock_hz in CLOCKS_HZ)
 SECOND_NS: Final = 1_000_000_000
+ESTABLISHED: Final = 16
+"""By so much numbers must have risen before it can be told what a packet takes of the stamps."""
 MAX_ELAPSED_NS: Final = (1 << 62) - 1
 """Of all segments before the last: 64 bits hold the sum, however many there are."""
 _HALF32: Final = 1 << 31
@@ -127,6 +129,8 @@ class Times:
     def went_on(self, numbers: int, numbers_before: int, timestamp: int) -> bool:
         """Say whether stamps rose in proportion to numbers, by half to twice as much for each as before.
 
+        Of a segment that has just begun that cannot be told.
+
         Args:
             numbers: by how much the number rose over the highest.
             numbers_before: by how much numbers rose in the segment so far.
@@ -134,7 +138,7 @@ class Times:
         """
         before = self.highest_ticks - self.start_ticks
         ticks = difference32(timestamp, self.highest_timestamp)
-        if numbers_before <= 0 or before <= 0 or ticks <= 0:
+        if numbers_before < ESTABLISHED or before <= 0 or ticks <= 0:
             return False
         expected, found = before * numbers, ticks * numbers_before
         return expected <= 2 * found and found <= 2 * expected
