@@ -162,11 +162,14 @@ def usage(command: list[str]) -> Usage:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     cpu_s = took.ru_utime + took.ru_stime
     told = dict(
-        line.split() for line in said.decode().splitlines() if line.startswith(("analysis ", "counting "))
+        line.split()
+        for line in said.decode().splitlines()
+        if line.startswith(("analysis ", "counting ", "peak "))
     )
     analysis_cpu_s = float(told.get("analysis", cpu_s))
     counting_cpu_s = float(told.get("counting", analysis_cpu_s))
-    return Usage(cpu_s, took.ru_maxrss / 1024, analysis_cpu_s, counting_cpu_s)
+    peak_mb = float(told.get("peak", took.ru_maxrss / 1024))
+    return Usage(cpu_s, peak_mb, analysis_cpu_s, counting_cpu_s)
 
 
 def tshark(path: Path) -> list[str]:

@@ -5,6 +5,7 @@ on to nobody), ``analyze`` for all that ``pcap analyze`` does, or ``dpkt`` or ``
 RTP apart and count packets by SSRC: less than what our tiers do.
 """
 
+import resource
 import sys
 import time
 from collections import Counter
@@ -65,6 +66,14 @@ def scapy_reader(path: Path) -> None:
             found[RTP(bytes(packet[UDP].payload)).sourcesync] += 1
 
 
+def peak_mb() -> float:
+    """Return the most memory that this process held; what is told to its parent counts the parent's, too."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main() -> None:
     """Read and print."""
     what, path = sys.argv[1], Path(sys.argv[2])
@@ -82,6 +91,7 @@ def main() -> None:
     else:
         our_tier(what, path)
     sys.stdout.write(f"analysis {time.process_time() - start_s:.6f}\n")
+    sys.stdout.write(f"peak {peak_mb():.1f}\n")
 
 
 if __name__ == "__main__":
