@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from callprobe.pcap.collect.dtls import DtlsHandshake
     from callprobe.pcap.collect.ice import IcePair
+    from callprobe.pcap.collect.transactions import StunCounts
     from callprobe.pcap.dissect import Findings
     from callprobe.pcap.recognise.clues import MarkCount
     from callprobe.pcap.streams.rtp_streams import RtpStream
@@ -55,7 +56,7 @@ def usernames(findings: "Findings", shape: str) -> int:
     return sum(counts.username_shapes.get(shape, 0) for counts in _stuns(findings))
 
 
-def _stuns(findings: "Findings") -> tuple:  # type: ignore[type-arg]
+def _stuns(findings: "Findings") -> "tuple[StunCounts, StunCounts]":
     return findings.stun, findings.stun_tcp
 
 

@@ -78,8 +78,9 @@ class _Rewriter:
         for key, item in value.items():
             name, rewritten = self._any(key, field), self._any(item, field)
             before = result.get(name)
-            both = isinstance(before, int) and isinstance(rewritten, int)
-            result[name] = before + rewritten if both else rewritten  # type: ignore[operator]
+            if isinstance(before, int) and isinstance(rewritten, int):
+                rewritten += before
+            result[name] = rewritten
         return result
 
 
