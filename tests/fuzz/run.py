@@ -40,6 +40,7 @@ class Outcome(NamedTuple):
     """What became of one target."""
 
     target: str
+    kind: str
     runs: int
     seconds: int
     goal_runs: int
@@ -49,9 +50,7 @@ class Outcome(NamedTuple):
     @property
     def met(self) -> bool:
         """Whether nothing was found in as many executions as were asked for, or as long."""
-        enough = self.runs >= self.goal_runs or (
-            self.target.startswith("file") and self.seconds >= FILE_LIMIT_S
-        )
+        enough = self.runs >= self.goal_runs or (self.kind == "file" and self.seconds >= FILE_LIMIT_S)
         return self.finding is None and enough
 
 
@@ -92,7 +91,7 @@ def fuzz(target: Target, *, runs: int, seconds: int) -> Outcome:
     units = re.search(r"stat::number_of_executed_units:\s*(\d+)", result.stderr)
     finding = None if done and result.returncode == 0 else _last_words(result.stdout + result.stderr)
     counted = done[1] if done else units[1] if units else "0"
-    return Outcome(target.name, int(counted), int(done[2]) if done else 0, runs, finding)
+    return Outcome(target.name, target.kind, int(counted), int(done[2]) if done else 0, runs, finding)
 
 
 def _unpack(target: Target, corpus: Path) -> None:

@@ -3,9 +3,11 @@
 Run once for a new target; what fuzzing adds is stored by ``tests/fuzz/run.py --keep``.
 """
 
+import ssl
 import struct
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +75,18 @@ def traces() -> list[bytes]:
     return [Trace.of(packets, packets[:2]).pack(), Trace.of(packets[:1], []).pack()]
 
 
+def names() -> list[bytes]:
+    """Return a TLS ClientHello and a DNS question."""
+    hello = ssl.MemoryBIO()
+    tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="example.org")
+    with suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return [hello.read(), bytes.fromhex("123401000001000000000000 07") + b"example\x03org\0\0\x01\0\x01"]
+
+
+SIP = b"""INVITE sip:bob@example.org SIP/2.0\r\nCall-ID: 17@192.0.2.1\r\nCSeq: 1 INVITE\r\n\r
+c=IN IP4 192.0.2.1\r\nm=audio 30000 RTP/AVP 8 0\r\n"""
+RINGING = b"SIP/2.0 180 Ringing\r\ni: 17\r\nCSeq: 2 INVITE\r\n\r\n"
 WEHE = b"""[[{"payload": "000100002112a442", "timestamp": 0.0, "c_s_pair":
 "010.000.000.001.00001-010.000.000.002.00002", "end": false}], ["00002"], [], "call"]"""
 
@@ -87,6 +101,7 @@ def seeds_of(target: Target) -> list[bytes]:
     if target.name == "file-capture":
         return captures()
     special = {"file-dump": dumps, "file-trace": traces, "file-wehe": lambda: [WEHE]}
+    special |= {"wire-names": names, "wire-sip": lambda: [SIP, RINGING]}
     if target.name in special:
         return special[target.name]()
     looks = [data for name in LOOKS for data in packets_of(name)]

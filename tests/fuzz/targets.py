@@ -12,7 +12,7 @@ from typing import Final, Literal, NamedTuple
 CORPUS: Final = Path(__file__).resolve().parents[1] / "data" / "fuzz"
 """A file for each target: one input a line in hex, a name after ``#`` for what was once found."""
 
-Take = Callable[[bytes], None]
+Take = Callable[[bytes], object]
 
 
 class Target(NamedTuple):
@@ -179,6 +179,48 @@ def _reflector() -> Take:
     return take
 
 
+def _marks() -> Take:
+    from callprobe.pcap.collect.encapsulation import unwrap
+    from callprobe.pcap.recognise.datagram_marks import mark_of
+
+    def take(data: bytes) -> None:
+        unwrap(data)
+        for ports in ((40000, 3478), (8801, 40000), (53, 5353)):
+            mark_of(data, *ports)
+
+    return take
+
+
+def _sip() -> Take:
+    from callprobe.pcap.recognise import sip_messages
+
+    return sip_messages.parse
+
+
+def _names() -> Take:
+    from callprobe.pcap.recognise import server_names
+
+    def take(data: bytes) -> None:
+        server_names.dns_question(data)
+        server_names.client_hello_name(data)
+        server_names.certified_names(data)
+
+    return take
+
+
+def _scrub() -> Take:
+    """Two packets, split at a byte that the fuzzer chooses; none may change in size."""
+    from callprobe.pcap.replays.scrub import Scrubber
+
+    def take(data: bytes) -> None:
+        at = 1 + data[0] * 4 if data else 0
+        packets = [data[1:at], data[at:]]
+        cleaned = Scrubber(["192.0.2.1"]).clean_all(packets)
+        assert [len(packet) for packet in cleaned] == [len(packet) for packet in packets]
+
+    return take
+
+
 def _dissection() -> Take:
     """Two datagrams there and one back: split at a byte that the fuzzer chooses."""
     from callprobe.pcap.dissect import Dissection
@@ -326,8 +368,12 @@ def targets() -> tuple[Target, ...]:
         Target("wire-ms-turn", "wire", _ms_turn, 400),
         Target("wire-zoom", "wire", _zoom, 256),
         Target("wire-reflector", "wire", _reflector, 256),
+        Target("wire-marks", "wire", _marks, 400),
+        Target("wire-sip", "wire", _sip),
+        Target("wire-names", "wire", _names, 600),
         *_dialects(),
         Target("dissection", "file", _dissection),
+        Target("scrubbing", "file", _scrub),
         Target("file-packet-record", "file", _packet_record, 4096),
         Target("file-trace", "file", _trace, 4096),
         Target("file-dump", "file", _dump, 4096),

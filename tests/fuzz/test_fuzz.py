@@ -87,6 +87,8 @@ def test_named_findings_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_table_says_what_falls_short() -> None:
     """Too few executions and findings are marked."""
-    lines = table([Outcome("wire-a", 5, 1, 10, None), Outcome("wire-b", 10, 1, 10, None)]).splitlines()
+    lines = table(
+        [Outcome("wire-a", "wire", 5, 1, 10, None), Outcome("wire-b", "wire", 10, 1, 10, None)]
+    ).splitlines()
 
     assert [line.endswith("FALLS SHORT") for line in lines[1:]] == [True, False]
