@@ -25,14 +25,15 @@
 #endif
 
 enum {
-    CLOCKS = 5, LANES = 4, LAST = 4, /* the clocks that are reckoned side by side, and the one beyond */
+    CLOCKS = 5, LANES = 8, AT_ONCE = 4, /* those of the clocks, and some to spare */
     MIN_PACKETS = 10, MAX_STREAMS = 4096, MAX_ON_PROBATION = 4096,
     FIRST_HEADER_BYTES = 32, MAX_PROFILES = 16, OTHER_PROFILE = 1 << 16, NO_EXTENSION = -1,
     MAX_JUMP = 3000, MAX_MISORDER = 100, GMIN_PACKETS = 16, ESTABLISHED = 16,
     WINDOW = 1 << 16, HALF_WINDOW = WINDOW / 2, STRIDE = HALF_WINDOW / 2,
     WINDOW_BYTES = WINDOW / 8, WINDOW_MASK = WINDOW_BYTES - 1,
     MAX_FLOWS = 1 << 16, FIRST_STREAM_SLOTS = 1 << 8, PROBATION_SLOTS = 1 << 13, FLOW_SLOTS = 1 << 17,
-    LOOK_AHEAD = 128, WAITING = 32, /* packets that wait while their streams are fetched from memory */
+    LOOK_AHEAD = 128, RECENT_BITS = 14, FEW_STREAMS = 64, /* so many stay in the cache anyway */
+    WAITING = 32, /* packets whose streams are fetched from memory meanwhile */
     MAX_FRAME_BYTES = 1 << 18, MAX_BLOCK_BYTES = 1 << 20,
     MAX_EVENTS = 1 << 12, NOBODY = -1,
     UDP = 17, TCP = 6, IPV4 = 0x0800, IPV6 = 0x86DD,
@@ -41,7 +42,7 @@ enum {
 static const struct {
     int32_t streams, rows, sample;
 } LIMITS[] = {{16, 1024, 512}, {256, 1024, 256}, {MAX_STREAMS, 256, 128}};
-static const double TICK_MS[CLOCKS] = {1000.0 / 8000, 1000.0 / 16000, 1000.0 / 32000, 1000.0 / 48000,
+static const double TICK_MS[LANES] = {1000.0 / 8000, 1000.0 / 16000, 1000.0 / 32000, 1000.0 / 48000,
                                        1000.0 / 90000};
 static const int64_t SILENCE_TICKS[CLOCKS] = {1600, 3200, 6400, 9600, 18000};
 static const int64_t SECOND_NS = 1000000000;
@@ -51,25 +52,22 @@ static const int64_t NO_STEP = (int64_t)1 << 40;
 static const int64_t NEVER = -((int64_t)1 << 40);
 static const uint32_t SAMPLE_FACTOR = 0x9E3779B1u;
 
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
-typedef int64_t mask_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef double lanes __attribute__((vector_size(AT_ONCE * sizeof(double))));
+typedef int64_t mask_lanes __attribute__((vector_size(AT_ONCE * sizeof(int64_t))));
 
 /* Who sends what to whom. */
 typedef struct {
     uint64_t address[4]; /* source and destination, 8 or 32 bytes, as on the wire; zeros behind */
-    uint32_t ports;      /* source << 16 | destination */
-    uint32_t ssrc;
-    int32_t address_bytes;
-    int32_t unused;
+    uint64_t ends;       /* source port << 48 | destination port << 32 | ssrc */
+    int64_t address_bytes;
 } who_t;
 
 typedef struct {
     int64_t epoch_ns;
     uint32_t timestamp;
     int32_t size;
-    int32_t profile;
+    uint32_t kind; /* extension profile, plus one, << 8 | marker and payload type */
     uint16_t sequence;
-    uint8_t second_byte;
 } packet_t;
 
 typedef struct {
@@ -107,14 +105,14 @@ typedef struct {
     const row_t *rows;
 } totals_t;
 
-/* What every packet touches comes first, within five lines of cache. */
+/* What every packet touches comes first, within six lines of cache. */
 typedef struct {
     who_t key;
-    uint32_t kind; /* payload type, marker and extension profile of the packet before */
-    int32_t special; /* HELD */
+    uint32_t kind; /* of the packet before */
+    int32_t is_holding; /* a packet far from the others */
     int64_t kind_packets; /* in a row, not yet in the tables below */
-    double jitter[CLOCKS], jitter_sum[CLOCKS], jitter_max[CLOCKS];
-    int64_t bytes, odd16, previous_ns, max_gap_ns, highest, previous, settle_at, followed, still, ticks;
+    double jitter[LANES], jitter_sum[LANES], jitter_max[LANES];
+    int64_t bytes, odd16, previous_ns, max_gap_ns, highest, previous, foreseen, followed, still, ticks;
     int64_t second_start_ns;
     uint32_t timestamp, sample_last; /* wanted: a hash up to this */
     int32_t size_min, size_max;
@@ -130,9 +128,10 @@ typedef struct {
     int64_t arrival_ns;        /* while a packet is held: of the one before it */
     int64_t segments, copies, late, reordered, orderly, others; /* others: no neighbours; orderly ones of them */
     int64_t strays, expected_before, start, lowest, marked, start_ticks, start_ns, grid_ns, seconds_each;
+    int64_t settle_at; /* the window has no room for this number */
     int64_t highest_ticks; /* of the highest number, unless it is that of the packet before */
     uint32_t highest_timestamp;
-    int32_t has_second;
+    int32_t has_second, out_of_memory;
     int64_t row_start, row_copies, row_lost; /* of the second that is not yet in its row */
     int64_t silences[CLOCKS];
     int64_t settled_packets, settled_bytes, settled_odd16; /* those that were counted in the flow before */
@@ -143,18 +142,23 @@ typedef struct {
     uint8_t window[WINDOW_BYTES]; /* above marked, up to the highest, all came */
 } stream_t;
 
-enum { HELD = 1, HOT_BYTES = 320 };
+enum { HOT_BYTES = 384 };
 _Static_assert(offsetof(stream_t, second_bytes) <= HOT_BYTES, "what every packet touches");
 
-/* A packet of RTP, found sound, that is not yet in the figures of its stream. */
+/* A packet of RTP that is not yet in the figures of its stream. */
 typedef struct {
-    const uint8_t *payload, *addresses;
     stream_t *stream;
-    uint64_t hash;
-    int64_t epoch_ns;
-    uint32_t ports;
-    int32_t captured, size, six;
+    packet_t packet;
 } waiting_t;
+
+/* A packet of RTP whose stream is to be found. */
+typedef struct {
+    packet_t packet;
+    who_t key;
+    uint64_t hash;
+    const uint8_t *payload;
+    int64_t captured;
+} stranger_t;
 
 typedef struct {
     who_t key;
@@ -219,6 +223,7 @@ typedef struct kernel {
     uint64_t stream_mask;
     int32_t n_waiting;
     waiting_t waiting[WAITING];
+    stream_t *recent[1 << RECENT_BITS]; /* by a hash of ports and ssrc; none whose ports are a tunnel's */
     int32_t candidate_slots[PROBATION_SLOTS];
     int32_t flow_slots[FLOW_SLOTS];
     event_t events[MAX_EVENTS];
@@ -264,21 +269,16 @@ HOT static inline uint64_t fold(uint64_t a, uint64_t b) {
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-HOT static inline uint64_t hash_key(const kernel_t *k, const void *addresses, uint32_t ports, uint32_t ssrc,
-                                    int six) {
-    uint64_t words[4];
-    memcpy(words, addresses, six ? 32 : 8);
-    uint64_t hash = fold(words[0] ^ k->seed[0], ((uint64_t)ports << 32 | ssrc) ^ k->seed[1]);
-    if (!six) return hash;
-    hash ^= fold(words[1] ^ k->seed[2], words[2] ^ k->seed[3]);
-    return fold(hash ^ k->seed[1], words[3] ^ k->seed[0]);
+HOT static inline uint64_t hash_key(const kernel_t *k, const who_t *key) {
+    uint64_t hash = fold(key->address[0] ^ k->seed[0], key->ends ^ k->seed[1]);
+    hash ^= fold(key->address[1] ^ k->seed[2], key->address[2] ^ k->seed[3]);
+    return fold(hash ^ k->seed[1], key->address[3] ^ k->seed[0]);
 }
 
 HOT static inline int same_key(const who_t *a, const who_t *b) {
     uint64_t differ = (a->address[0] ^ b->address[0]) | (a->address[1] ^ b->address[1]) |
                       (a->address[2] ^ b->address[2]) | (a->address[3] ^ b->address[3]);
-    uint32_t tails = (a->ports ^ b->ports) | (a->ssrc ^ b->ssrc);
-    return !(differ | tails | (uint32_t)(a->address_bytes ^ b->address_bytes));
+    return !(differ | (a->ends ^ b->ends) | (uint64_t)(a->address_bytes ^ b->address_bytes));
 }
 
 /* ---- losses ------------------------------------------------------------------------------------------ */
@@ -418,8 +418,8 @@ static void halve_rows(stream_t *s) {
     }
 }
 
-/* Make the row of a second the current one. */
-COLD static int move_to(stream_t *s, int64_t second) {
+/* Make the row of a second the current one; without memory for it, note that and stay. */
+COLD static void move_to(stream_t *s, int64_t second) {
     for (;;) {
         int64_t number = floor_divide(second, s->seconds_each);
         int32_t high = s->n_rows, low = high && s->rows[high - 1].number < number ? high : 0;
@@ -432,19 +432,22 @@ COLD static int move_to(stream_t *s, int64_t second) {
         }
         if (low < s->n_rows && s->rows[low].number == number) {
             s->current_row = low;
-            return 1;
+            return;
         }
         if (s->n_rows >= s->rows_limit) {
             halve_rows(s);
             continue;
         }
-        if (s->n_rows >= s->rows_room && !room_for_rows(s)) return 0;
+        if (s->n_rows >= s->rows_room && !room_for_rows(s)) {
+            s->out_of_memory = 1;
+            return;
+        }
         memmove(s->rows + low + 1, s->rows + low, (size_t)(s->n_rows - low) * sizeof(row_t));
         memset(s->rows + low, 0, sizeof(row_t));
         s->rows[low].number = number;
         s->n_rows += 1;
         s->current_row = low;
-        return 1;
+        return;
     }
 }
 
@@ -461,18 +464,16 @@ static void end_row(stream_t *s) {
     s->row_copies = s->row_lost = 0;
 }
 
-COLD static int change_second(stream_t *s, int64_t epoch_ns) {
+COLD static void change_second(stream_t *s, int64_t epoch_ns) {
     int64_t second = floor_divide(epoch_ns - s->grid_ns, SECOND_NS);
     end_row(s);
-    if (!move_to(s, second)) return 0;
+    move_to(s, second);
     s->second_start_ns = s->grid_ns + second * SECOND_NS;
     s->has_second = 1;
-    return 1;
 }
 
-HOT static inline int enter_second(stream_t *s, int64_t epoch_ns) {
-    if ((uint64_t)epoch_ns - (uint64_t)s->second_start_ns < (uint64_t)SECOND_NS) return 1;
-    return change_second(s, epoch_ns);
+HOT static inline void enter_second(stream_t *s, int64_t epoch_ns) {
+    if ((uint64_t)epoch_ns - (uint64_t)s->second_start_ns >= (uint64_t)SECOND_NS) change_second(s, epoch_ns);
 }
 
 COLD static void thin_out(stream_t *s) {
@@ -494,24 +495,21 @@ HOT static inline void keep(stream_t *s, int64_t epoch_ns, int64_t size, int64_t
 /* Move the jitter of every clock. */
 HOT static inline void vary(stream_t *s, int64_t gap_ns, int64_t ticks) {
     double gap_ms = (double)gap_ns * 1e-6, stamp = (double)ticks;
-    lanes jitter, sum, highest, tick_ms;
-    memcpy(&jitter, s->jitter, sizeof jitter);
-    memcpy(&sum, s->jitter_sum, sizeof sum);
-    memcpy(&highest, s->jitter_max, sizeof highest);
-    memcpy(&tick_ms, TICK_MS, sizeof tick_ms);
-    lanes difference = (lanes)((mask_lanes)(gap_ms - stamp * tick_ms) & INT64_MAX);
-    jitter += (difference - jitter) * 0.0625;
-    sum += jitter;
-    mask_lanes above = jitter > highest;
-    highest = (lanes)(((mask_lanes)jitter & above) | ((mask_lanes)highest & ~above));
-    memcpy(s->jitter, &jitter, sizeof jitter);
-    memcpy(s->jitter_sum, &sum, sizeof sum);
-    memcpy(s->jitter_max, &highest, sizeof highest);
-    double last = s->jitter[LAST];
-    last += (fabs(gap_ms - stamp * TICK_MS[LAST]) - last) * 0.0625;
-    s->jitter[LAST] = last;
-    s->jitter_sum[LAST] += last;
-    s->jitter_max[LAST] = last > s->jitter_max[LAST] ? last : s->jitter_max[LAST];
+    for (int i = 0; i < LANES; i += AT_ONCE) {
+        lanes jitter, sum, highest, tick_ms;
+        memcpy(&jitter, s->jitter + i, sizeof jitter);
+        memcpy(&sum, s->jitter_sum + i, sizeof sum);
+        memcpy(&highest, s->jitter_max + i, sizeof highest);
+        memcpy(&tick_ms, TICK_MS + i, sizeof tick_ms);
+        lanes difference = (lanes)((mask_lanes)(gap_ms - stamp * tick_ms) & INT64_MAX);
+        jitter += (difference - jitter) * 0.0625;
+        sum += jitter;
+        mask_lanes above = jitter > highest;
+        highest = (lanes)(((mask_lanes)jitter & above) | ((mask_lanes)highest & ~above));
+        memcpy(s->jitter + i, &jitter, sizeof jitter);
+        memcpy(s->jitter_sum + i, &sum, sizeof sum);
+        memcpy(s->jitter_max + i, &highest, sizeof highest);
+    }
 }
 
 /* Say whether stamps rose in proportion to numbers. */
@@ -527,24 +525,23 @@ static int went_on(const stream_t *s, int64_t numbers, uint32_t timestamp) {
 
 /* ---- a stream ---------------------------------------------------------------------------------------- */
 
-COLD static int begin(stream_t *s, const packet_t *p, int64_t arrival_ns) {
+COLD static void begin(stream_t *s, packet_t p, int64_t arrival_ns) {
     if (s->segments) {
         int64_t elapsed_ns = arrival_ns - s->start_ns;
         end_segment(s);
         memset(s->window, 0, WINDOW_BYTES);
-        s->start_ns = p->epoch_ns - most(-MAX_ELAPSED_NS, least(MAX_ELAPSED_NS, elapsed_ns));
+        s->start_ns = p.epoch_ns - most(-MAX_ELAPSED_NS, least(MAX_ELAPSED_NS, elapsed_ns));
     } else {
-        s->start_ns = p->epoch_ns;
+        s->start_ns = p.epoch_ns;
     }
     s->segments += 1;
-    s->start = s->highest = s->lowest = s->previous = s->marked = p->sequence;
+    s->start = s->highest = s->lowest = s->previous = s->marked = p.sequence;
     s->settle_at = s->lowest + WINDOW;
-    mark(s, p->sequence);
-    if (!enter_second(s, p->epoch_ns)) return 0;
-    s->timestamp = p->timestamp;
+    mark(s, p.sequence);
+    enter_second(s, p.epoch_ns);
+    s->timestamp = p.timestamp;
     s->start_ticks = s->ticks;
-    keep(s, p->epoch_ns, p->size, NO_STEP, 0);
-    return 1;
+    keep(s, p.epoch_ns, p.size, NO_STEP, 0);
 }
 
 /* Place a number that does not simply follow the highest. */
@@ -578,35 +575,34 @@ COLD static void place(stream_t *s, int64_t number, int64_t step) {
     s->row_lost += lost;
 }
 
-HOT static inline int follow(stream_t *s, const packet_t *p, int64_t number, int64_t arrival_ns) {
-    int64_t step = number - s->previous;
-    if (!enter_second(s, p->epoch_ns)) return 0;
-    if (number == s->highest + 1 && step == 1 && number < s->settle_at)
-        s->highest = number;
-    else
-        place(s, number, step);
-    int64_t gap_ns = p->epoch_ns - arrival_ns, ticks = (int32_t)(p->timestamp - s->timestamp);
-    s->previous = number;
-    s->timestamp = p->timestamp;
+/* Take the times of a packet that follows another. */
+HOT static inline void follow(stream_t *s, packet_t p, int64_t arrival_ns, int is_neighbour) {
+    int64_t gap_ns = p.epoch_ns - arrival_ns, ticks = (int32_t)(p.timestamp - s->timestamp);
+    s->timestamp = p.timestamp;
     s->ticks += ticks;
     vary(s, gap_ns, ticks);
-    if (step == 1) {
+    if (is_neighbour) {
         s->still += ticks == 0;
         if (ticks >= SILENCE_TICKS[0])
             for (int i = 0; i < CLOCKS; i++) s->silences[i] += ticks >= SILENCE_TICKS[i];
     }
-    keep(s, p->epoch_ns, p->size, step == 1 ? ticks : NO_STEP, gap_ns);
-    return 1;
+    keep(s, p.epoch_ns, p.size, is_neighbour ? ticks : NO_STEP, gap_ns);
 }
 
-static inline int64_t difference(const stream_t *s, uint16_t sequence) {
-    return (int16_t)(uint16_t)(sequence - (uint64_t)s->highest);
+COLD static void place_and_follow(stream_t *s, packet_t p, int64_t number, int64_t arrival_ns) {
+    int64_t step = number - s->previous;
+    enter_second(s, p.epoch_ns);
+    place(s, number, step);
+    s->previous = number;
+    follow(s, p, arrival_ns, step == 1);
 }
 
-COLD static int jump(stream_t *s, const packet_t *p, int64_t arrival_ns) {
-    int64_t forward = (uint16_t)(p->sequence - (uint64_t)s->highest);
-    if (went_on(s, forward, p->timestamp)) return follow(s, p, s->highest + forward, arrival_ns);
-    return begin(s, p, arrival_ns);
+COLD static void jump(stream_t *s, packet_t p, int64_t arrival_ns) {
+    int64_t forward = (uint16_t)(p.sequence - (uint64_t)s->highest);
+    if (went_on(s, forward, p.timestamp))
+        place_and_follow(s, p, s->highest + forward, arrival_ns);
+    else
+        begin(s, p, arrival_ns);
 }
 
 static void count_profile(stream_t *s, int32_t profile, int64_t packets) {
@@ -626,7 +622,9 @@ static void count_profile(stream_t *s, int32_t profile, int64_t packets) {
     s->profile_packets[s->n_profiles++] = packets;
 }
 
-static inline uint32_t kind_of(const packet_t *p) { return (uint32_t)(p->profile + 1) << 8 | p->second_byte; }
+static inline uint32_t kind_of(int32_t profile, uint8_t second_byte) {
+    return (uint32_t)(profile + 1) << 8 | second_byte;
+}
 
 /* Enter packets of one kind in a row into the tables. */
 COLD static void end_kind(stream_t *s, uint32_t next) {
@@ -649,42 +647,61 @@ COLD static void go_back(stream_t *s, int64_t epoch_ns) {
 }
 
 /* Count what does not depend on the number; return when the packet before arrived. */
-HOT static inline int64_t count_traffic(stream_t *s, const packet_t *p) {
+HOT static inline int64_t count_traffic(stream_t *s, packet_t p) {
     int64_t before_ns = s->previous_ns;
-    s->bytes += p->size;
-    s->odd16 += (p->size & 15) != 0;
-    if (p->size < s->size_min || p->size > s->size_max) note_size(s, p->size);
-    if (p->epoch_ns < before_ns) go_back(s, p->epoch_ns);
-    if (p->epoch_ns - before_ns > s->max_gap_ns) s->max_gap_ns = p->epoch_ns - before_ns;
-    s->previous_ns = p->epoch_ns;
-    if (s->kind != kind_of(p)) end_kind(s, kind_of(p));
+    s->bytes += p.size;
+    s->odd16 += (p.size & 15) != 0;
+    if (p.size < s->size_min || p.size > s->size_max) note_size(s, p.size);
+    if (p.epoch_ns < before_ns) go_back(s, p.epoch_ns);
+    if (p.epoch_ns - before_ns > s->max_gap_ns) s->max_gap_ns = p.epoch_ns - before_ns;
+    s->previous_ns = p.epoch_ns;
+    if (s->kind != p.kind) end_kind(s, p.kind);
     s->kind_packets += 1;
     return before_ns;
 }
 
-/* Decide about the packet that was held, by the next one; return when the last that followed arrived, or -1. */
-COLD static int64_t release_held(stream_t *s, const packet_t *p) {
+/* Decide about the packet that was held, by the next one; return when the last that followed arrived. */
+COLD static int64_t release_held(stream_t *s, uint16_t sequence) {
     packet_t held = s->held;
-    uint16_t beyond = (uint16_t)(p->sequence - held.sequence);
-    s->special &= ~HELD;
-    if (0 < beyond && beyond <= MAX_MISORDER) return jump(s, &held, s->arrival_ns) ? held.epoch_ns : -1;
+    uint16_t beyond = (uint16_t)(sequence - held.sequence);
+    s->is_holding = 0;
+    if (0 < beyond && beyond <= MAX_MISORDER) {
+        jump(s, held, s->arrival_ns);
+        return held.epoch_ns;
+    }
     s->strays += 1;
     return s->arrival_ns;
 }
 
-/* Take a packet that is not the first. */
-HOT static inline int add_packet(stream_t *s, const packet_t *p) {
-    int64_t before_ns = count_traffic(s, p);
-    if (s->special & HELD) {
-        before_ns = release_held(s, p);
-        if (before_ns < 0) return 0;
+/* Note below which number packets in a row need no thought. */
+static void foresee(stream_t *s) {
+    s->foreseen = s->previous == s->highest && !s->is_holding ? s->settle_at : INT64_MIN;
+}
+
+/* Take a packet that is not simply the next. */
+COLD static void take_odd(stream_t *s, packet_t p, int64_t before_ns) {
+    if (s->is_holding) before_ns = release_held(s, p.sequence);
+    int64_t distance = (int16_t)(uint16_t)(p.sequence - (uint64_t)s->highest);
+    if (-MAX_JUMP <= distance && distance <= MAX_JUMP) {
+        place_and_follow(s, p, s->highest + distance, before_ns);
+    } else {
+        s->held = p;
+        s->arrival_ns = before_ns;
+        s->is_holding = 1;
     }
-    int64_t distance = difference(s, p->sequence);
-    if (-MAX_JUMP <= distance && distance <= MAX_JUMP) return follow(s, p, s->highest + distance, before_ns);
-    s->held = *p;
-    s->arrival_ns = before_ns;
-    s->special |= HELD;
-    return 1;
+    foresee(s);
+}
+
+/* Take a packet that is not the first. */
+HOT static inline void add_packet(stream_t *s, packet_t p) {
+    int64_t before_ns = count_traffic(s, p), number = s->highest + 1;
+    if ((uint16_t)number != p.sequence || number >= s->foreseen) {
+        take_odd(s, p, before_ns);
+        return;
+    }
+    enter_second(s, p.epoch_ns);
+    s->highest = s->previous = number;
+    follow(s, p, before_ns, 1);
 }
 
 static void free_stream(stream_t *s) {
@@ -725,20 +742,20 @@ static stream_t *new_stream(const kernel_t *k, const candidate_t *c) {
 
 static who_t flow_key(const who_t *key) {
     who_t flow = *key;
-    flow.ssrc = 0;
+    flow.ends &= ~(uint64_t)UINT32_MAX;
     return flow;
 }
 
 static int same_flow(const flow_t *f, const who_t *key) {
     return f->address_bytes == key->address_bytes &&
-           ((uint32_t)f->source_port << 16 | (uint32_t)f->destination_port) == key->ports &&
+           ((uint64_t)f->source_port << 48 | (uint64_t)f->destination_port << 32) == key->ends &&
            !memcmp(f->address, key->address, (size_t)key->address_bytes);
 }
 
 /* Return the flow's place, begun if need be; NOBODY when there are too many. */
 COLD static int32_t find_flow(kernel_t *k, const who_t *stream_key, int64_t epoch_ns) {
     who_t key = flow_key(stream_key);
-    uint64_t slot = hash_key(k, key.address, key.ports, 0, key.address_bytes == 32) & (FLOW_SLOTS - 1);
+    uint64_t slot = hash_key(k, &key) & (FLOW_SLOTS - 1);
     while (k->flow_slots[slot] != NOBODY) {
         if (same_flow(k->flows + k->flow_slots[slot], &key)) return k->flow_slots[slot];
         slot = (slot + 1) & (FLOW_SLOTS - 1);
@@ -757,9 +774,9 @@ COLD static int32_t find_flow(kernel_t *k, const who_t *stream_key, int64_t epoc
     flow_t *f = k->flows + k->n_flows;
     memset(f, 0, sizeof *f);
     memcpy(f->address, key.address, sizeof f->address);
-    f->address_bytes = key.address_bytes;
-    f->source_port = (int32_t)(key.ports >> 16);
-    f->destination_port = (int32_t)(key.ports & 0xFFFF);
+    f->address_bytes = (int32_t)key.address_bytes;
+    f->source_port = (int32_t)(key.ends >> 48);
+    f->destination_port = (int32_t)(key.ends >> 32 & 0xFFFF);
     f->size_min = WINDOW;
     f->first_ns = f->last_ns = epoch_ns;
     k->flow_slots[slot] = k->n_flows;
@@ -865,10 +882,10 @@ static void settle_stream(kernel_t *k, int32_t place, int32_t flow) {
         forget(k, place);
         return;
     }
-    count_traffic(s, c->packets);
-    if (!begin(s, c->packets, 0)) k->out_of_memory = 1;
-    for (int i = 1; i < c->count; i++)
-        if (!add_packet(s, c->packets + i)) k->out_of_memory = 1;
+    count_traffic(s, c->packets[0]);
+    begin(s, c->packets[0], 0);
+    foresee(s);
+    for (int i = 1; i < c->count; i++) add_packet(s, c->packets[i]);
     s->flow = flow;
     s->settled_packets = c->count;
     s->settled_bytes = s->bytes;
@@ -879,19 +896,19 @@ static void settle_stream(kernel_t *k, int32_t place, int32_t flow) {
 }
 
 /* Keep the first packets of a stream until there are enough. */
-COLD static void prove(kernel_t *k, const who_t *key, uint64_t hash, const packet_t *p, const uint8_t *payload,
-                  int64_t captured, int32_t flow) {
-    int32_t place = k->candidate_slots[hash & (PROBATION_SLOTS - 1)];
-    while (place != NOBODY && !(k->candidates[place].hash == hash && same_key(&k->candidates[place].key, key)))
+COLD static void prove(kernel_t *k, const stranger_t *w, int32_t flow) {
+    int32_t place = k->candidate_slots[w->hash & (PROBATION_SLOTS - 1)];
+    while (place != NOBODY &&
+           !(k->candidates[place].hash == w->hash && same_key(&k->candidates[place].key, &w->key)))
         place = k->candidates[place].next;
-    if (place == NOBODY) place = new_candidate(k, key, hash);
+    if (place == NOBODY) place = new_candidate(k, &w->key, w->hash);
     candidate_t *c = k->candidates + place;
     if (!c->count) {
-        c->first_header_bytes = (int32_t)least(captured, FIRST_HEADER_BYTES);
+        c->first_header_bytes = (int32_t)least(w->captured, FIRST_HEADER_BYTES);
         memset(c->first_header, 0, FIRST_HEADER_BYTES);
-        memcpy(c->first_header, payload, (size_t)c->first_header_bytes);
+        memcpy(c->first_header, w->payload, (size_t)c->first_header_bytes);
     }
-    c->packets[c->count++] = *p;
+    c->packets[c->count++] = w->packet;
     if (c->count == MIN_PACKETS) settle_stream(k, place, flow);
 }
 
@@ -915,103 +932,67 @@ static int is_plain_rtp(const uint8_t *p, int64_t captured) {
 /* Read an RTP header; 0 when it does not fit. */
 static int read_header(const uint8_t *p, int64_t captured, int64_t size, packet_t *packet) {
     int64_t at = 12 + 4 * (p[0] & 0x0F);
-    packet->profile = NO_EXTENSION;
+    int32_t profile = NO_EXTENSION;
     if (p[0] & 0x10) {
         int64_t end = at + 4;
         if (end <= captured) {
-            packet->profile = (int32_t)load16(p + at);
+            profile = (int32_t)load16(p + at);
             end += 4 * (int64_t)load16(p + at + 2);
         }
         at = end;
     }
     if (at > size) return 0;
-    packet->second_byte = p[1];
+    packet->kind = kind_of(profile, p[1]);
     packet->sequence = (uint16_t)load16(p + 2);
     packet->timestamp = load32(p + 4);
     packet->size = (int32_t)size;
     return 1;
 }
 
-static void write_addresses(who_t *key, const uint8_t *addresses, int six) {
-    memset(key->address, 0, sizeof key->address);
-    memcpy(key->address, addresses, six ? 32 : 8);
-    key->address_bytes = six ? 32 : 8;
+/* Where a stream stands among the recent ones, unless another took the place. */
+HOT static inline stream_t **slot_of(kernel_t *k, uint64_t ends) {
+    return k->recent + (ends * 0x9E3779B97F4A7C15u >> (64 - RECENT_BITS));
 }
 
-/* Say whether a stream is the one that a packet belongs to. */
-HOT static inline int is_stream_of(const stream_t *s, const waiting_t *w, uint32_t ssrc) {
-    uint64_t words[4];
-    memcpy(words, w->addresses, w->six ? 32 : 8);
-    int is_same = s->key.address[0] == words[0] && s->key.ports == w->ports && s->key.ssrc == ssrc;
-    if (!w->six) return is_same && s->key.address_bytes == 8;
-    return is_same && s->key.address_bytes == 32 && s->key.address[1] == words[1] &&
-           s->key.address[2] == words[2] && s->key.address[3] == words[3];
-}
-
-/* Take a packet whose stream is not settled, or not the first of its hash. */
-COLD static int take_stranger(kernel_t *k, const waiting_t *w, const packet_t *packet) {
-    who_t key = {.ports = w->ports, .ssrc = load32(w->payload + 8)};
-    write_addresses(&key, w->addresses, w->six);
-    stream_t *s = find_stream(k, &key, w->hash);
-    if (s) return add_packet(s, packet);
-    int32_t flow = count_in_flow(k, &key, packet->epoch_ns, packet->size, 1);
-    prove(k, &key, w->hash, packet, w->payload, w->captured, flow);
-    return 1;
+/* Take a packet whose stream may not be settled. */
+static void take_stranger(kernel_t *k, const stranger_t *w) {
+    stream_t *s = find_stream(k, &w->key, w->hash);
+    if (!s) {
+        prove(k, w, count_in_flow(k, &w->key, w->packet.epoch_ns, w->packet.size, 1));
+        return;
+    }
+    if (!is_tunnel(k, (uint32_t)(w->key.ends >> 32))) *slot_of(k, w->key.ends) = s;
+    add_packet(s, w->packet);
 }
 
 /* Let no packet wait. */
 FAST COLD static void take_waiting(kernel_t *k) {
-    waiting_t *end = k->waiting + k->n_waiting;
-    for (waiting_t *w = k->waiting; w < end; w++) {
-        uint64_t slot = w->hash & k->stream_mask;
-        while (k->stream_slots[slot].stream && k->stream_slots[slot].hash != w->hash)
-            slot = (slot + 1) & k->stream_mask;
-        w->stream = k->stream_slots[slot].stream;
-        for (int at = 0; at < HOT_BYTES; at += 64)
-            __builtin_prefetch((const uint8_t *)w->stream + at, 1);
-    }
-    for (waiting_t *w = k->waiting; w < end; w++) {
-        uint64_t start = load64(w->payload);
-        uint32_t extension = load16(w->payload + 12);
-        packet_t packet = {
-            .epoch_ns = w->epoch_ns,
-            .timestamp = (uint32_t)start,
-            .size = w->size,
-            .profile = (int32_t)(extension | ((uint32_t)(start >> 60 & 1) - 1u)),
-            .sequence = (uint16_t)(start >> 32),
-            .second_byte = (uint8_t)(start >> 48),
-        };
-        stream_t *s = w->stream;
-        int is_known = s && is_stream_of(s, w, load32(w->payload + 8));
-        if (!(is_known ? add_packet(s, &packet) : take_stranger(k, w, &packet))) k->out_of_memory = 1;
-    }
+    const waiting_t *end = k->waiting + k->n_waiting;
+    for (const waiting_t *w = k->waiting; w < end; w++) add_packet(w->stream, w->packet);
     k->udp_datagrams += k->n_waiting;
     k->n_waiting = 0;
 }
 
 /* Count a datagram; say whether it is settled as RTP. */
-COLD static int take_datagram(kernel_t *k, const uint8_t *addresses, int six, uint32_t ports, int64_t epoch_ns,
-                              const uint8_t *payload, int64_t captured, int64_t size) {
-    who_t key = {.ports = ports};
-    packet_t packet = {.epoch_ns = epoch_ns};
+COLD static int take_datagram(kernel_t *k, const uint8_t *addresses, int32_t address_bytes, uint32_t ports,
+                              int64_t epoch_ns, const uint8_t *payload, int64_t captured, int64_t size) {
+    stranger_t w = {
+        .packet.epoch_ns = epoch_ns,
+        .key = {.ends = (uint64_t)ports << 32, .address_bytes = address_bytes},
+        .payload = payload,
+        .captured = captured,
+    };
     take_waiting(k);
     int is_rtp = is_plain_rtp(payload, captured);
-    write_addresses(&key, addresses, six);
+    memcpy(w.key.address, addresses, (size_t)address_bytes);
     k->udp_datagrams += 1;
-    if (!is_rtp || !read_header(payload, captured, size, &packet)) {
-        count_in_flow(k, &key, epoch_ns, size, is_rtp);
+    if (!is_rtp || !read_header(payload, captured, size, &w.packet)) {
+        count_in_flow(k, &w.key, epoch_ns, size, is_rtp);
         return is_rtp;
     }
-    key.ssrc = load32(payload + 8);
-    waiting_t alone = {
-        .payload = payload,
-        .addresses = addresses,
-        .hash = hash_key(k, key.address, ports, key.ssrc, six),
-        .ports = ports,
-        .captured = (int32_t)captured,
-        .six = six,
-    };
-    if (!take_stranger(k, &alone, &packet)) k->out_of_memory = 1;
+    w.key.ends |= load32(payload + 8);
+    w.hash = hash_key(k, &w.key);
+    take_stranger(k, &w);
     return 1;
 }
 
@@ -1120,53 +1101,67 @@ static inline void note_time(kernel_t *k, int64_t epoch_ns) {
     k->previous_ns = epoch_ns;
 }
 
-static inline int is_tag(uint32_t kind) { return kind == 0x8100 || kind == 0x88A8 || kind == 0x9100; }
+static inline int64_t is_tag(uint32_t kind) { return (kind & 0xEFFF) == 0x8100 || kind == 0x88A8; }
 
-/* Take RTP without list of sources, UDP header in front; 0: look closer. LOOK_AHEAD bytes can be read. */
-HOT static inline int take_common_rtp(kernel_t *k, const uint8_t *udp, const uint8_t *addresses, int64_t length,
-                                      int64_t captured, int64_t epoch_ns, int six) {
+/* Say whether a packet of RTP belongs to a stream. LOOK_AHEAD bytes can be read. */
+HOT static inline int is_stream_of(const stream_t *s, const uint8_t *addresses, uint64_t ends, int six) {
+    uint64_t words[4];
+    memcpy(words, addresses, sizeof words);
+    uint64_t differ = (s->key.address[0] ^ words[0]) | (s->key.ends ^ ends);
+    if (!six) return !(differ | (uint64_t)(s->key.address_bytes ^ 8));
+    differ |= (s->key.address[1] ^ words[1]) | (s->key.address[2] ^ words[2]) | (s->key.address[3] ^ words[3]);
+    return !(differ | (uint64_t)(s->key.address_bytes ^ 32));
+}
+
+/* Take RTP without list of sources of a recent stream, UDP header in front; 0: look closer. */
+HOT static inline int skim_datagram(kernel_t *k, const uint8_t *udp, const uint8_t *addresses, int64_t length,
+                                    int64_t captured, int64_t epoch_ns, int six) {
     const uint8_t *payload = udp + 8;
-    uint64_t ports_and_length = load64(udp), start = load64(payload), extended = start >> 60 & 1;
-    int64_t size = length - 8, available = least(captured, length) - 8;
-    int64_t header = 12 + ((4 + 4 * (int64_t)load16(payload + 14)) & -(int64_t)extended);
-    uint32_t ports = (uint32_t)(ports_and_length >> 32), reflected = load32(payload + 20);
-    uint64_t wrong = (ports_and_length >> 16 & 0xFFFF) ^ (uint64_t)length;
-    wrong |= ((start >> 56 & 0xCF) ^ 0x80) | ((start >> 53 & 7) == 6);
-    wrong |= (uint64_t)((available < 16) | (header > size) | (reflected == UINT32_MAX));
-    wrong |= (uint64_t)((uint64_t)(available - 24 - (int64_t)reflected) < 4);
-    if (wrong | is_tunnel(k, ports)) return 0;
-    k->waiting[k->n_waiting] = (waiting_t){
-        .payload = payload,
-        .addresses = addresses,
-        .hash = hash_key(k, addresses, ports, load32(payload + 8), six),
-        .epoch_ns = epoch_ns,
-        .ports = ports,
-        .captured = (int32_t)available,
-        .size = (int32_t)size,
-        .six = six,
-    };
-    __builtin_prefetch(k->stream_slots + (k->waiting[k->n_waiting].hash & k->stream_mask));
+    uint64_t ports_and_length = load64(udp), start = load64(payload);
+    uint64_t ends = (ports_and_length & 0xFFFFFFFF00000000u) | load32(payload + 8);
+    stream_t *s = *slot_of(k, ends);
+    if (!s || !is_stream_of(s, addresses, ends, six)) return 0;
+    int64_t size = length - 8, available = least(captured, length) - 8, header = 12;
+    uint32_t extension = 0, reflected = load32(payload + 20), second_byte = start >> 48 & 0xFF;
+    if ((int64_t)(ports_and_length >> 16 & 0xFFFF) != length) return 0;
+    if ((start >> 56 & 0xCF) != 0x80 || second_byte >> 5 == 6 || available < 16) return 0;
+    if (start >> 60 & 1) {
+        extension = load16(payload + 12) + 1;
+        header += 4 + 4 * (int64_t)load16(payload + 14);
+    }
+    if (header > size) return 0;
+    if (reflected == UINT32_MAX || (uint64_t)(available - 24 - (int64_t)reflected) < 4) return 0;
+    if (k->n_streams > FEW_STREAMS)
+        for (int part = 64; part < HOT_BYTES; part += 64) __builtin_prefetch((const uint8_t *)s + part, 1);
+    waiting_t *w = k->waiting + k->n_waiting;
+    w->stream = s;
+    w->packet.epoch_ns = epoch_ns;
+    w->packet.timestamp = (uint32_t)start;
+    w->packet.size = (int32_t)size;
+    w->packet.kind = extension << 8 | second_byte;
+    w->packet.sequence = (uint16_t)(start >> 32);
     if (++k->n_waiting == WAITING) take_waiting(k);
     return 1;
 }
 
-/* Take what most of a call is: RTP in UDP in IP in Ethernet. 0: look closer. LOOK_AHEAD bytes can be read. */
-HOT static inline int take_common(kernel_t *k, const uint8_t *f, int64_t captured, int64_t wire_size,
-                                  int64_t epoch_ns) {
-    const uint8_t *ip = f + 14;
-    uint32_t kind = load16(f + 12);
-    for (int tags = 0; tags < 2 && is_tag(kind); tags++, ip += 4) kind = load16(ip + 2);
+/* Take what most of a call is: RTP in UDP in IP in Ethernet, of a recent stream. 0: look closer.
+   LOOK_AHEAD bytes can be read. */
+HOT static inline int skim(kernel_t *k, const uint8_t *f, int64_t captured, int64_t wire_size, int64_t epoch_ns) {
+    int64_t at = 14;
+    for (int tags = 0; tags < 2 && is_tag(load16(f + at - 2)); tags++) at += 4;
+    const uint8_t *ip = f + at;
+    uint32_t kind = load16(ip - 2);
     uint64_t start = load64(ip);
-    int64_t at = ip - f;
     if (kind == IPV4) {
         int64_t length = (int64_t)(start >> 32 & 0xFFFF);
-        if (start >> 56 != 0x45 || start & 0x3FFF || ip[9] != UDP || at + length > wire_size) return 0;
-        return take_common_rtp(k, ip + 20, ip + 12, length - 20, captured - at - 20, epoch_ns, 0);
+        if ((start & 0xFF00000000003FFFu) != 0x4500000000000000u || ip[9] != UDP) return 0;
+        if (at + length > wire_size) return 0;
+        return skim_datagram(k, ip + 20, ip + 12, length - 20, captured - at - 20, epoch_ns, 0);
     }
     if (kind == IPV6) {
         int64_t length = (int64_t)(start >> 16 & 0xFFFF);
-        if (start >> 60 != 6 || (start >> 8 & 0xFF) != UDP || at + 40 + length > wire_size) return 0;
-        return take_common_rtp(k, ip + 40, ip + 8, length, captured - at - 40, epoch_ns, 1);
+        if ((start & 0xF00000000000FF00u) != 0x6000000000001100u || at + 40 + length > wire_size) return 0;
+        return skim_datagram(k, ip + 40, ip + 8, length, captured - at - 40, epoch_ns, 1);
     }
     return 0;
 }
@@ -1178,7 +1173,7 @@ COLD static int take_frame(kernel_t *k, const uint8_t *data, int64_t at, int64_t
     if (!read_plain(k, data + at, captured, wire_size, link_type, &p)) return 0;
     int64_t available = least(p.end, captured) - p.start;
     if (p.protocol == UDP) {
-        if (take_datagram(k, data + at + p.addresses_at, p.address_bytes == 32, p.ports, epoch_ns,
+        if (take_datagram(k, data + at + p.addresses_at, p.address_bytes, p.ports, epoch_ns,
                           data + at + p.start, available, p.end - p.start))
             return 1;
     } else if (available <= 0) {
@@ -1217,7 +1212,7 @@ HOT static inline int pass(kernel_t *k, interface_t *from, const uint8_t *data, 
         from->frames += 1;
         note_time(k, epoch_ns);
         if (at + LOOK_AHEAD <= size && from->link_type == 1 &&
-            take_common(k, data + at, captured, wire_size, epoch_ns))
+            skim(k, data + at, captured, wire_size, epoch_ns))
             return 1;
         if (take_frame(k, data, at, captured, wire_size, from->link_type, epoch_ns, out)) return 1;
     }
@@ -1231,10 +1226,40 @@ HOT static inline int pass(kernel_t *k, interface_t *from, const uint8_t *data, 
     return 0;
 }
 
+/* Skim records of pcap as long as nothing else lies between them; return where that ends. */
+HOT static inline int64_t skim_records(kernel_t *k, const uint8_t *data, int64_t size, int64_t at, int big_endian,
+                                       int64_t header_bytes, int64_t tick_ns, interface_t *from) {
+    int64_t first_ns = k->first_ns, last_ns = k->last_ns, previous_ns = k->previous_ns, frames = 0;
+    if (!k->has_times || !from->readable || from->link_type != 1) return at;
+    while (at + header_bytes + LOOK_AHEAD <= size) {
+        int64_t captured = load32_as(data + at + 8, big_endian), start = at + header_bytes;
+        int64_t wire_size = load32_as(data + at + 12, big_endian);
+        int64_t epoch_ns = (int64_t)load32_as(data + at, big_endian) * SECOND_NS +
+                           (int64_t)load32_as(data + at + 4, big_endian) * tick_ns;
+        if (captured > MAX_FRAME_BYTES || start + captured > size) break;
+        if (!skim(k, data + start, captured, wire_size, epoch_ns)) break;
+        if (epoch_ns < last_ns)
+            first_ns = least(first_ns, epoch_ns);
+        else
+            last_ns = epoch_ns;
+        previous_ns = epoch_ns;
+        frames += 1;
+        at = start + captured;
+    }
+    k->first_ns = first_ns;
+    k->last_ns = last_ns;
+    k->previous_ns = previous_ns;
+    k->frames += frames;
+    from->frames += frames;
+    return at;
+}
+
 HOT static inline void feed_classic(kernel_t *k, const uint8_t *data, int64_t size, int big_endian,
                                 int64_t header_bytes, interface_t *from, outcome_t *out) {
     int64_t at = 0, tick_ns = (int64_t)(1000000000u / from->ticks_per_s);
-    while (at + header_bytes <= size) {
+    for (;;) {
+        at = skim_records(k, data, size, at, big_endian, header_bytes, tick_ns, from);
+        if (at + header_bytes > size) break;
         int64_t captured = load32_as(data + at + 8, big_endian), start = at + header_bytes;
         if (captured > MAX_FRAME_BYTES) {
             out->reason = BROKEN;
@@ -1245,7 +1270,6 @@ HOT static inline void feed_classic(kernel_t *k, const uint8_t *data, int64_t si
             out->reason = EVENTS;
             break;
         }
-        __builtin_prefetch(data + start + captured + 64);
         int64_t epoch_ns = (int64_t)load32_as(data + at, big_endian) * SECOND_NS +
                            (int64_t)load32_as(data + at + 4, big_endian) * tick_ns;
         int64_t wire_size = load32_as(data + at + 12, big_endian);
@@ -1351,8 +1375,7 @@ int64_t callprobe_count(kernel_t *k) {
 /* Take a datagram that was dissected outside; say whether it is settled as RTP. */
 int32_t callprobe_datagram(kernel_t *k, const uint8_t *addresses, int32_t address_bytes, uint32_t ports,
                            int64_t epoch_ns, const uint8_t *payload, int64_t captured, int64_t size) {
-    return take_datagram(k, addresses, address_bytes == 32, ports, within_limit(epoch_ns), payload, captured,
-                         size);
+    return take_datagram(k, addresses, address_bytes, ports, within_limit(epoch_ns), payload, captured, size);
 }
 
 /* kernel.py mirrors this layout. */
@@ -1377,8 +1400,9 @@ void callprobe_end(kernel_t *k) {
         end_segment(s);
         end_cluster(&s->losses);
         end_row(s);
-        s->strays += s->special & HELD ? 1 : 0;
+        s->strays += s->is_holding;
         s->last_ns = most(s->last_ns, s->previous_ns);
+        k->out_of_memory |= s->out_of_memory;
         int64_t packets = -s->settled_packets;
         for (int kind = 0; kind < 256; kind++) packets += s->second_bytes[kind];
         if (s->flow == NOBODY) {
@@ -1405,10 +1429,10 @@ int32_t callprobe_stream(const kernel_t *k, int32_t place, totals_t *out) {
     const stream_t *s = k->streams[place];
     memset(out, 0, sizeof *out);
     memcpy(out->address, s->key.address, sizeof out->address);
-    out->address_bytes = s->key.address_bytes;
-    out->source_port = (int32_t)(s->key.ports >> 16);
-    out->destination_port = (int32_t)(s->key.ports & 0xFFFF);
-    out->ssrc = s->key.ssrc;
+    out->address_bytes = (int32_t)s->key.address_bytes;
+    out->source_port = (int32_t)(s->key.ends >> 48);
+    out->destination_port = (int32_t)(s->key.ends >> 32 & 0xFFFF);
+    out->ssrc = (uint32_t)s->key.ends;
     memcpy(out->first_header, s->first_header, sizeof out->first_header);
     out->first_header_bytes = s->first_header_bytes;
     for (int kind = 0; kind < 256; kind++) {
@@ -1432,7 +1456,7 @@ int32_t callprobe_stream(const kernel_t *k, int32_t place, totals_t *out) {
     out->neighbours = s->followed - s->segments - s->others;
     out->orderly = s->orderly + out->neighbours;
     out->losses = s->losses;
-    out->elapsed_ns = (s->special & HELD ? s->arrival_ns : s->previous_ns) - s->start_ns;
+    out->elapsed_ns = (s->is_holding ? s->arrival_ns : s->previous_ns) - s->start_ns;
     out->ticks = s->ticks;
     out->differences = s->followed - s->segments;
     out->still = s->still;
