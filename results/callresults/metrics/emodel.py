@@ -6,6 +6,7 @@ A rating is a *path index of a reference codec*, made for planning; it never car
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -163,6 +164,7 @@ def _idle(line: Transmission, ro: float) -> float:
     return half + math.hypot(half, 13)
 
 
+@lru_cache(maxsize=64)
 def _idd(ta_ms: float, st: float = 1.0, mt_ms: float = 100.0) -> float:
     """Too long an absolute delay (section 7.4.3); exponents are 6 *times* sT."""
     if ta_ms <= mt_ms:

@@ -15,6 +15,8 @@ from ctypes import byref, c_int32, c_int64, c_uint16, c_uint32, c_uint64, c_void
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 from callprobe.pcap.layers.ip import host_texts
 from callprobe.pcap.layers.plain_frames import TUNNEL_PORTS
 from callprobe.pcap.packets import Address, UdpDatagram
@@ -91,8 +93,6 @@ def _cache() -> Path:
     named = os.environ.get(_HOME_VARIABLE)
     if named:
         return Path(named).expanduser() / "cache"
-    import platformdirs
-
     return platformdirs.user_cache_path("callprobe")
 
 
@@ -259,7 +259,7 @@ def _totals(found: layout.Totals) -> StreamTotals:
         last_ns=found.last_ns,
         max_gap_ns=found.max_gap_ns,
         markers=found.markers,
-        payload_types={kind: packets for kind, packets in enumerate(found.payload_types) if packets},
+        payload_types={kind: packets for kind, packets in enumerate(found.payload_types[:]) if packets},
         profiles=dict(
             zip(found.profiles[: found.n_profiles], found.profile_packets[: found.n_profiles], strict=True)
         ),

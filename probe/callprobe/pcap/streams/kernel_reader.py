@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MAX_TICKS_PER_S: Final = 1 << 62
 _MAX_OFFSET_S: Final = 1 << 32
 _MASK64: Final = (1 << 64) - 1
-PIECE_BYTES: Final = 1 << 20
+PIECE_BYTES: Final = 1 << 19
 """What is read at a time; it stays in the processor's cache while it is counted."""
 
 

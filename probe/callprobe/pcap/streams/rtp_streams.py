@@ -487,12 +487,11 @@ def _seconds(totals: StreamTotals, clock: int | None, origin_ns: int) -> tuple[S
 
 def _where_they_were_missed(lost: Sequence[int]) -> list[int]:
     """Return losses by row, none below nothing: what came late was missed in a row before."""
-    if not lost or min(lost) >= 0:
-        return list(lost)
-    made_good = 0
-    moved: list[int] = []
-    for count in reversed(lost):
-        left = count - made_good
-        made_good = max(-left, 0)
-        moved.append(max(left, 0))
-    return moved[::-1]
+    moved = list(lost)
+    for late in (at for at in range(len(moved) - 1, -1, -1) if moved[at] < 0):
+        made_good, moved[late] = -moved[late], 0
+        for at in range(late - 1, -1, -1):
+            made_good, moved[at] = max(made_good - moved[at], 0), max(moved[at] - made_good, 0)
+            if not made_good:
+                break
+    return moved
