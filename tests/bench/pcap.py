@@ -218,7 +218,7 @@ def figures() -> tuple[list[Figure], list[str]]:
     missing = [] if shutil.which("tshark") else ["tshark"]
     kernel.build()
     million, few = generated("calls", PACKETS), generated("calls", SLOW_PACKETS)
-    wanted = [name for name in ("tshark", "numpy", "c", "analyze") if name not in missing]
+    wanted = [name for name in ("tshark", "bytes", "numpy", "c", "analyze") if name not in missing]
     taken: dict[str, list[Usage]] = {name: [] for name in wanted}
     for name in wanted[len(wanted) - 3 :]:
         usage(ours(name, few))
@@ -232,6 +232,7 @@ def figures() -> tuple[list[Figure], list[str]]:
         speed("C kernel, 10^6 packets", taken["c"], PACKETS, peer_rate, goal=100),
         speed("C kernel, counting only", taken["c"], PACKETS, peer_rate, of="counting"),
         speed("C kernel, whole process", taken["c"], PACKETS, peer_rate, of="whole"),
+        speed("the bytes read, not looked at", taken["bytes"], PACKETS, peer_rate),
         speed("pcap analyze (C kernel)", taken["analyze"], PACKETS, peer_rate),
     ]
     rows += [
