@@ -3,10 +3,12 @@
 Run once for a new target; what fuzzing adds is stored by ``tests/fuzz/run.py --keep``.
 """
 
+import base64
 import ssl
 import struct
 import sys
 import tempfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from callprobe.dialect.registry import LOOKS, find  # noqa: E402
 from callprobe.dialect.trace import Trace, TracePacket  # noqa: E402
 from callprobe.lab.captures import capture_call, write_capture  # noqa: E402
 from callprobe.wire import stun  # noqa: E402
+from callresults.packet_record import DirectionRecord, FlowRecord, PacketRow, encode  # noqa: E402
 from fuzz.targets import Target, store, stored, targets  # noqa: E402 - run as a program
 from helpers.hexdata import DATA, load_hex  # noqa: E402
 
@@ -72,7 +75,18 @@ def dumps() -> list[bytes]:
 def traces() -> list[bytes]:
     """Return what the ends of a replay tell each other of two small traces."""
     packets = [TracePacket(number * 20_000_000, bytes([number] * 40)) for number in range(3)]
-    return [Trace.of(packets, packets[:2]).pack(), Trace.of(packets[:1], []).pack()]
+    packed = [Trace.of(packets, packets[:2]).pack(), Trace.of(packets[:1], []).pack()]
+    return [*packed, *map(zlib.decompress, packed)]
+
+
+def packet_records() -> list[bytes]:
+    """Return the record of a few packets, as it travels and unpacked."""
+    rows = [PacketRow(number, 172, number * 20_000, number * 20_000 + 31) for number in range(4)]
+    lost = rows[1]._replace(arrival_us=None)
+    up = DirectionRecord(sent_known=True, arrivals_known=True, rows=tuple(rows))
+    down = up._replace(rows=(rows[0], lost))
+    text = encode(FlowRecord(up, down))
+    return [text.encode(), zlib.decompress(base64.b64decode(text))]
 
 
 def names() -> list[bytes]:
@@ -100,7 +114,12 @@ def seeds_of(target: Target) -> list[bytes]:
         return [*rtcp_packets(), *golden()]
     if target.name == "file-capture":
         return captures()
-    special = {"file-dump": dumps, "file-trace": traces, "file-wehe": lambda: [WEHE]}
+    special = {
+        "file-dump": dumps,
+        "file-packet-record": packet_records,
+        "file-trace": traces,
+        "file-wehe": lambda: [WEHE],
+    }
     special |= {"wire-names": names, "wire-sip": lambda: [SIP, RINGING]}
     if target.name in special:
         return special[target.name]()

@@ -3,7 +3,9 @@
 A target may raise nothing: the one exception that its parser names is caught here, every other is a finding.
 """
 
+import base64
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -248,8 +250,9 @@ def _trace() -> Take:
     from callprobe.dialect.trace import Trace, TraceError
 
     def take(data: bytes) -> None:
-        with suppress(TraceError):
-            Trace.unpack(data)
+        for packed in (data, zlib.compress(data, 1)):
+            with suppress(TraceError):
+                Trace.unpack(packed)
 
     return take
 
@@ -315,8 +318,9 @@ def _packet_record() -> Take:
     from callresults import packet_record
 
     def take(data: bytes) -> None:
-        with suppress(packet_record.PacketRecordError):
-            packet_record.decode(data.decode("latin-1"))
+        for text in (data.decode("latin-1"), base64.b64encode(zlib.compress(data, 1)).decode()):
+            with suppress(packet_record.PacketRecordError):
+                packet_record.decode(text)
 
     return take
 
